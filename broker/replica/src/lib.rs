@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod acks;
+mod append;
+mod leader;
+mod producer_state;
+mod read_bounds;
+mod replica;
+
+pub use acks::Acks;
+pub use append::{Append, ProduceWait};
+pub use leader::Leader;
+pub use producer_state::{
+    BATCHES_REMEMBERED, BatchSequence, CompletedTransaction, ProducerStateEntry, ProducerStates,
+    SequenceCheck,
+};
+pub use read_bounds::{ReadBounds, ReadUpTo};
+pub use replica::{
+    Advance, Appended, Assigned, Assignment, LogOffsets, Replica, ReplicaConfig, Role, Transition,
+};
