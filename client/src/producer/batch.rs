@@ -1,0 +1,135 @@
+//! Records on their way to one partition together.
+
+use bytes::Bytes;
+use protocol::{
+    ProducerEpoch, ProducerId, Sequence, Timestamp,
+    records::{Batch as Decoded, BatchBuilder, BatchOptions, Compression},
+};
+use tokio::time::Instant;
+
+use super::ProducerRecord;
+use crate::error::Error;
+
+/// Who an idempotent producer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) id: ProducerId,
+    pub(super) epoch: ProducerEpoch,
+}
+
+/// What makes a batch known again when it is sent twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) identity: Identity,
+    pub(super) base_sequence: Sequence,
+}
+
+/// A batch from its first record until all of its receipts are given.
+#[derive(Debug)]
+pub(super) struct Batch<T> {
+    pub(super) created_at: Instant,
+    /// Set when it's first sent; from then on the broker may have it.
+    pub(super) stamp: Option<Stamp>,
+    /// Whether it has been sent before, so that others may have overtaken it.
+    pub(super) is_retry: bool,
+    /// Why it was sent in vain.
+    pub(super) last_error: Option<Error>,
+    pub(super) receipts: Vec<Receipt<T>>,
+    content: Content,
+}
+
+/// What a record's sender waits for, and the time that the record was given.
+#[derive(Debug)]
+pub(super) struct Receipt<T> {
+    pub(super) timestamp: Timestamp,
+    pub(super) token: T,
+}
+
+#[derive(Debug)]
+enum Content {
+    Filling(BatchBuilder),
+    Sealed { bytes: Bytes, stamp: Option<Stamp>, uncompressed_bytes: usize },
+}
+
+/// How batches are compressed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Codec {
+    pub(super) compression: Compression,
+    pub(super) level: Option<i32>,
+}
+
+impl<T> Batch<T> {
+    pub(super) fn new(created_at: Instant) -> Self {
+        Self {
+            created_at,
+            stamp: None,
+            is_retry: false,
+            last_error: None,
+            receipts: Vec::new(),
+            content: Content::Filling(BatchBuilder::new()),
+        }
+    }
+
+    /// The size before compression, in bytes.
+    pub(super) fn size_in_bytes(&self) -> usize {
+        match &self.content {
+            Content::Filling(builder) => builder.size_in_bytes(),
+            Content::Sealed { uncompressed_bytes, .. } => *uncompressed_bytes,
+        }
+    }
+
+    pub(super) fn record_count(&self) -> i32 {
+        i32::try_from(self.receipts.len()).expect("a batch is below 2 GiB")
+    }
+
+    /// Appends a record.
+    ///
+    /// # Panics
+    /// When the batch has been sealed.
+    pub(super) fn append(&mut self, record: &ProducerRecord, timestamp: Timestamp, token: T) {
+        let Content::Filling(builder) = &mut self.content else {
+            panic!("a sealed batch takes no records")
+        };
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        builder.append(timestamp, key, value, &record.headers);
+        self.receipts.push(Receipt { timestamp, token });
+    }
+
+    /// The bytes to send, under the stamp that the batch has now.
+    pub(super) fn seal(&mut self, codec: Codec) -> Bytes {
+        let uncompressed_bytes = self.size_in_bytes();
+        let builder = match &mut self.content {
+            Content::Filling(builder) => std::mem::take(builder),
+            Content::Sealed { bytes, stamp, .. } if *stamp == self.stamp => return bytes.clone(),
+            // Rare: the producer lost its way and starts over in another epoch.
+            Content::Sealed { bytes, .. } => rebuild(bytes, uncompressed_bytes),
+        };
+        let mut options = BatchOptions {
+            compression: codec.compression,
+            compression_level: codec.level,
+            ..Default::default()
+        };
+        if let Some(Stamp { identity, base_sequence }) = self.stamp {
+            options.producer_id = identity.id;
+            options.producer_epoch = identity.epoch;
+            options.base_sequence = base_sequence;
+        }
+        let bytes = builder.finish(&options);
+        let stamp = self.stamp;
+        self.content = Content::Sealed { bytes: bytes.clone(), stamp, uncompressed_bytes };
+        bytes
+    }
+}
+
+/// The records of a batch of our own making, ready for another header.
+fn rebuild(bytes: &Bytes, uncompressed_bytes: usize) -> BatchBuilder {
+    const OWN: &str = "this client built the batch itself";
+    let batch = Decoded::decode(bytes, uncompressed_bytes).expect(OWN);
+    let mut builder = BatchBuilder::new();
+    for record in batch.owned_records() {
+        let record = record.expect(OWN);
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        builder.append(record.timestamp, key, value, &record.headers);
+    }
+    builder
+}
