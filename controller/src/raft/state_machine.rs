@@ -1,0 +1,205 @@
+//! The state machine: applies committed entries to the image.
+//!
+//! The image is never stored by itself. It's a function of the snapshot and of the log's entries up
+//! to the last one applied, both of which are in the store, so state and last-applied can't come
+//! apart: not by a crash between two writes, because there is only one.
+
+use std::{io, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use metadata::MetadataRecord;
+use openraft::{
+    EntryPayload, OptionalSend, RaftSnapshotBuilder,
+    storage::{EntryResponder, RaftStateMachine},
+};
+
+use super::{
+    alarm::Alarm,
+    log_store::LogStore,
+    snapshots::{self, Snapshots},
+    stored::Position,
+    type_config::{
+        Entry, LogId, Outcome, Proposal, Snapshot, SnapshotMeta, StoredMembership, TypeConfig,
+    },
+};
+use crate::{
+    Error,
+    published::{AppliedImage, Change, Published, signed},
+};
+
+/// The state machine.
+#[derive(Debug)]
+pub(crate) struct StateMachine {
+    snapshots: Arc<Snapshots>,
+    published: Arc<Published>,
+    alarm: Arc<Alarm>,
+    applied: AppliedImage,
+    membership: StoredMembership,
+}
+
+impl StateMachine {
+    /// Rebuilds the image: the snapshot, and the entries after it that are known to be committed.
+    /// Every later entry is looked at too, because a node that can't read what it may have to apply
+    /// must not start.
+    ///
+    /// # Errors
+    /// The store's; a value, an entry or a record that can't be read; a hole in the log.
+    pub(crate) fn load(
+        log: &LogStore,
+        snapshots: Arc<Snapshots>,
+        published: Arc<Published>,
+        alarm: Arc<Alarm>,
+    ) -> Result<Self, Error> {
+        let (applied, membership) = match snapshots.load()? {
+            Some(snapshot) => {
+                let membership = snapshot.meta.last_membership.clone();
+                (snapshots::decode(snapshot)?, membership)
+            }
+            None => (AppliedImage::default(), StoredMembership::default()),
+        };
+        published.restart(applied.clone());
+        let mut machine = Self { snapshots, published, alarm, applied, membership };
+
+        let next = machine.applied.last.map_or(0, |position| position.index + 1);
+        let committed = log.committed()?.map(|id| id.index);
+        let entries = log.entries_from(next)?;
+        if entries.first().is_some_and(|entry| entry.log_id.index != next) {
+            return Err(Error::Hole { index: next });
+        }
+        let mut changes = Vec::new();
+        for entry in entries {
+            if Some(entry.log_id.index) <= committed {
+                let (_, change) = machine.apply_entry(&entry)?;
+                changes.extend(change);
+            } else if let EntryPayload::Normal(proposal) = &entry.payload {
+                unpack(&entry, proposal)?;
+            }
+        }
+        machine.published.advance(machine.applied.clone(), changes);
+        Ok(machine)
+    }
+
+    /// Applies the next entry.
+    fn apply_entry(&mut self, entry: &Entry) -> Result<(Outcome, Option<Change>), Error> {
+        let position = Position::from(entry.log_id);
+        let _armed = self.alarm.arm(format!("entry {} of the metadata log", position.index));
+        if let Some(last) = self.applied.last {
+            assert!(position.index > last.index, "{position:?} is applied after {last:?}");
+        }
+        let (outcome, change) = match &entry.payload {
+            EntryPayload::Blank => (Outcome::Nothing, None),
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                (Outcome::Nothing, None)
+            }
+            // Decided on another image than it meets: the same no-op on every node.
+            EntryPayload::Normal(proposal) if proposal.base != self.applied.changed => {
+                (Outcome::Stale, None)
+            }
+            EntryPayload::Normal(proposal) => {
+                let records = unpack(entry, proposal)?;
+                let image = Arc::make_mut(&mut self.applied.image);
+                records.iter().for_each(|record| image.replay(record));
+                self.applied.changed = Some(position);
+                let batch = proposal.batch.clone();
+                (Outcome::Replayed, Some(Change { index: signed(position.index), batch }))
+            }
+        };
+        self.applied.last = Some(position);
+        Ok((outcome, change))
+    }
+
+    fn meta(&self) -> SnapshotMeta {
+        SnapshotMeta {
+            last_log_id: self.applied.last.map(LogId::from),
+            last_membership: self.membership.clone(),
+        }
+    }
+}
+
+/// The records of an entry.
+///
+/// # Errors
+/// One that this build doesn't know, or a level of `metadata.version` that it doesn't have: from
+/// there on the log may hold what it would misunderstand.
+fn unpack(entry: &Entry, proposal: &Proposal) -> Result<Vec<MetadataRecord>, Error> {
+    let index = entry.log_id.index;
+    let records = proposal.batch.unpack().map_err(|source| Error::Entry { index, source })?;
+    records.iter().try_for_each(snapshots::check_level)?;
+    Ok(records)
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = Bytes;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        Ok((self.applied.last.map(LogId::from), self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+    {
+        let (mut changes, mut answers) = (Vec::new(), Vec::new());
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let (outcome, change) = self.apply_entry(&entry)?;
+            changes.extend(change);
+            answers.extend(responder.map(|responder| (responder, outcome)));
+        }
+        // Shown before it's answered: who learns that a topic was created finds it.
+        self.published.advance(self.applied.clone(), changes);
+        for (responder, outcome) in answers {
+            responder.send(outcome);
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        SnapshotBuilder {
+            snapshots: self.snapshots.clone(),
+            meta: self.meta(),
+            applied: self.applied.clone(),
+        }
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        image: Bytes,
+    ) -> Result<(), io::Error> {
+        let snapshot = Snapshot { meta: meta.clone(), snapshot: image.clone() };
+        let applied = snapshots::decode(snapshot)?;
+        self.snapshots.save(meta, image)?;
+        self.applied = applied;
+        self.membership = meta.last_membership.clone();
+        self.published.restart(self.applied.clone());
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        Ok(self.snapshots.load()?)
+    }
+}
+
+/// Builds a snapshot of the moment it was made at, while the state machine goes on.
+#[derive(Debug)]
+pub(crate) struct SnapshotBuilder {
+    snapshots: Arc<Snapshots>,
+    meta: SnapshotMeta,
+    applied: AppliedImage,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    type SnapshotData = Bytes;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let image = snapshots::encode(&self.applied);
+        self.snapshots.save(&self.meta, image.clone())?;
+        Ok(Snapshot { meta: self.meta.clone(), snapshot: image })
+    }
+}
+
+#[cfg(test)]
+mod tests;
