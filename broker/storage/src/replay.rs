@@ -1,0 +1,20 @@
+//! What opening a log tells about its producers.
+
+use protocol::records::BatchHeader;
+
+use crate::ProducerSnapshotEntry;
+
+/// Rebuilds the state of producers while a log is opened: at most one snapshot, then the headers of
+/// all batches since, in order.
+pub trait Replay {
+    /// The state up to some offset.
+    fn snapshot(&mut self, entries: Vec<ProducerSnapshotEntry>);
+    /// A batch behind it. Control batches and batches without a producer are among them.
+    fn batch(&mut self, header: &BatchHeader);
+}
+
+/// For those who don't care.
+impl Replay for () {
+    fn snapshot(&mut self, _: Vec<ProducerSnapshotEntry>) {}
+    fn batch(&mut self, _: &BatchHeader) {}
+}
