@@ -11,8 +11,7 @@ pub use acks::Acks;
 pub use append::{Append, ProduceWait};
 pub use leader::Leader;
 pub use producer_state::{
-    BATCHES_REMEMBERED, BatchSequence, CompletedTransaction, ProducerStateEntry, ProducerStates,
-    SequenceCheck,
+    BATCHES_REMEMBERED, BatchSequence, CompletedTransaction, ProducerStates, SequenceCheck,
 };
 pub use read_bounds::{ReadBounds, ReadUpTo};
 pub use replica::{

@@ -16,12 +16,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 use protocol::{
-    ErrorCode, Offset, ProducerId, Sequence, Timestamp,
+    ErrorCode, Offset, ProducerId, ProducerStateEntry, Sequence, Timestamp,
     records::{BatchHeader, EndTransactionMarker},
 };
 
 use entry::Producer;
-pub use entry::{BATCHES_REMEMBERED, BatchSequence, ProducerStateEntry};
+pub use entry::{BATCHES_REMEMBERED, BatchSequence};
 pub use transactions::CompletedTransaction;
 use transactions::Transactions;
 

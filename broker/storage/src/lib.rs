@@ -27,5 +27,4 @@ pub use log::{FirstBatch, Log, Slice, SyncJob, TimestampOffset, TimestampSearch}
 pub use log_dir::{LogDir, Removal};
 pub use meta_properties::MetaProperties;
 pub use offset_checkpoint::Offsets;
-pub use producer_snapshot::ProducerSnapshotEntry;
 pub use replay::Replay;

@@ -18,10 +18,10 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use protocol::{LeaderEpoch, Offset, Timestamp, TopicId, TopicPartition};
+use protocol::{LeaderEpoch, Offset, ProducerStateEntry, Timestamp, TopicId, TopicPartition};
 
 use crate::{
-    Error, LogConfig, LogDir, ProducerSnapshotEntry,
+    Error, LogConfig, LogDir,
     leader_epoch_checkpoint::LeaderEpochs,
     producer_snapshot,
     segment::{SNAPSHOT, Segment, file_name},
@@ -232,7 +232,7 @@ impl Log {
 
     /// Writes what is known about producers up to the log's end. It becomes durable with the next
     /// sync; a torn snapshot is recognised.
-    fn write_snapshot(&mut self, producers: &[ProducerSnapshotEntry]) -> Result<(), Error> {
+    fn write_snapshot(&mut self, producers: &[ProducerStateEntry]) -> Result<(), Error> {
         let offset = self.log_end_offset;
         let file = SegmentFile::writable(&self.dir, self.snapshot_path(offset));
         file.truncate(0)?;

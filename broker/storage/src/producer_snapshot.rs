@@ -7,7 +7,9 @@
 //! version i16 = 1, CRC-32C u32 of what follows, count i32, entries of 46 bytes each
 //! ```
 
-use protocol::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, records::crc32c};
+use protocol::{
+    Offset, ProducerEpoch, ProducerId, ProducerStateEntry, Sequence, Timestamp, records::crc32c,
+};
 
 const VERSION: i16 = 1;
 const CRC_AT: usize = 2;
@@ -15,29 +17,8 @@ const COUNT_AT: usize = 6;
 const ENTRIES_AT: usize = 10;
 const ENTRY_SIZE: usize = 46;
 
-/// One producer's last batch in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProducerSnapshotEntry {
-    /// The producer.
-    pub producer_id: ProducerId,
-    /// Its epoch.
-    pub producer_epoch: ProducerEpoch,
-    /// The sequence of the last record; -1 when none of this epoch is left.
-    pub last_sequence: Sequence,
-    /// The offset of the last record.
-    pub last_offset: Offset,
-    /// From the first record of the last batch to its last.
-    pub offset_delta: i32,
-    /// The timestamp of the last batch.
-    pub timestamp: Timestamp,
-    /// The epoch of the transaction coordinator that wrote the last marker; -1 for none.
-    pub coordinator_epoch: i32,
-    /// Where the open transaction starts.
-    pub current_txn_first_offset: Option<Offset>,
-}
-
 /// The file's bytes.
-pub(crate) fn encode(entries: &[ProducerSnapshotEntry]) -> Vec<u8> {
+pub(crate) fn encode(entries: &[ProducerStateEntry]) -> Vec<u8> {
     let count = i32::try_from(entries.len()).expect("producers are expired before 2^31 of them");
     let mut out = Vec::with_capacity(ENTRIES_AT + entries.len() * ENTRY_SIZE);
     out.extend_from_slice(&VERSION.to_be_bytes());
@@ -60,7 +41,7 @@ pub(crate) fn encode(entries: &[ProducerSnapshotEntry]) -> Vec<u8> {
 }
 
 /// Reads the file's bytes; `None` for anything but a whole, unharmed snapshot.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<ProducerSnapshotEntry>> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<ProducerStateEntry>> {
     let header = bytes.get(..ENTRIES_AT)?;
     let version = i16::from_be_bytes(array(header, 0));
     let crc = u32::from_be_bytes(array(header, CRC_AT));
@@ -75,9 +56,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<ProducerSnapshotEntry>> {
     Some(entries.chunks_exact(ENTRY_SIZE).map(decode_entry).collect())
 }
 
-fn decode_entry(bytes: &[u8]) -> ProducerSnapshotEntry {
+fn decode_entry(bytes: &[u8]) -> ProducerStateEntry {
     let first = Offset(i64::from_be_bytes(array(bytes, 38)));
-    ProducerSnapshotEntry {
+    ProducerStateEntry {
         producer_id: ProducerId(i64::from_be_bytes(array(bytes, 0))),
         producer_epoch: ProducerEpoch(i16::from_be_bytes(array(bytes, 8))),
         last_sequence: Sequence(i32::from_be_bytes(array(bytes, 10))),
@@ -97,8 +78,8 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 mod tests {
     use super::*;
 
-    fn entry(producer_id: i64, first: Option<i64>) -> ProducerSnapshotEntry {
-        ProducerSnapshotEntry {
+    fn entry(producer_id: i64, first: Option<i64>) -> ProducerStateEntry {
+        ProducerStateEntry {
             producer_id: ProducerId(producer_id),
             producer_epoch: ProducerEpoch(2),
             last_sequence: Sequence(3),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use protocol::{
-    Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+    Offset, ProducerEpoch, ProducerId, ProducerStateEntry, Sequence, Timestamp,
     records::{BatchHeader, EndTransactionMarker},
 };
 
@@ -47,27 +47,6 @@ impl BatchSequence {
     }
 }
 
-/// One producer in a snapshot, with the fields of Kafka's `.snapshot` files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProducerStateEntry {
-    /// The producer.
-    pub producer_id: ProducerId,
-    /// Its epoch.
-    pub producer_epoch: ProducerEpoch,
-    /// The last record's sequence, or -1.
-    pub last_sequence: Sequence,
-    /// The last record's offset, or -1.
-    pub last_offset: Offset,
-    /// From the first record of the last batch to its last.
-    pub offset_delta: i32,
-    /// The latest timestamp of the last batch.
-    pub timestamp: Timestamp,
-    /// The epoch of the coordinator that ended the last transaction, or -1.
-    pub coordinator_epoch: i32,
-    /// The first offset of the open transaction, or -1.
-    pub current_txn_first_offset: Offset,
-}
-
 const NO_OFFSET: Offset = Offset(-1);
 
 /// What is known of one producer.
@@ -105,8 +84,7 @@ impl Producer {
             epoch: entry.producer_epoch,
             coordinator_epoch: entry.coordinator_epoch,
             last_timestamp: entry.timestamp,
-            transaction_first_offset: Some(entry.current_txn_first_offset)
-                .filter(|offset| *offset >= Offset(0)),
+            transaction_first_offset: entry.current_txn_first_offset,
             batches: Some(batch)
                 .filter(|batch| batch.last_offset >= Offset(0))
                 .into_iter()
@@ -124,7 +102,7 @@ impl Producer {
             offset_delta: last.map_or(0, |batch| batch.offset_delta),
             timestamp: self.last_timestamp,
             coordinator_epoch: self.coordinator_epoch,
-            current_txn_first_offset: self.transaction_first_offset.unwrap_or(NO_OFFSET),
+            current_txn_first_offset: self.transaction_first_offset,
         }
     }
 

@@ -1,9 +1,9 @@
 //! Appending, and rolling: closing the active segment and starting the next.
 
-use protocol::{Offset, Timestamp, records::BatchHeader};
+use protocol::{Offset, ProducerStateEntry, Timestamp, records::BatchHeader};
 
 use super::Log;
-use crate::{Error, ProducerSnapshotEntry, segment::Segment};
+use crate::{Error, segment::Segment};
 
 impl Log {
     /// Appends one batch, whose base offset and leader epoch are set already: a leader's append.
@@ -21,7 +21,7 @@ impl Log {
         batch: &[u8],
         header: &BatchHeader,
         now: Timestamp,
-        producers: impl FnOnce() -> Vec<ProducerSnapshotEntry>,
+        producers: impl FnOnce() -> Vec<ProducerStateEntry>,
     ) -> Result<(), Error> {
         assert_eq!(header.base_offset, self.log_end_offset, "a leader's log has no gaps");
         self.append_fetched(batch, std::slice::from_ref(header), now, producers)
@@ -41,7 +41,7 @@ impl Log {
         batches: &[u8],
         headers: &[BatchHeader],
         now: Timestamp,
-        producers: impl FnOnce() -> Vec<ProducerSnapshotEntry>,
+        producers: impl FnOnce() -> Vec<ProducerStateEntry>,
     ) -> Result<(), Error> {
         let mut end = self.log_end_offset;
         let mut len = 0;
@@ -77,11 +77,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::LogDirOffline`]. The log is then what it was before.
-    pub fn roll(
-        &mut self,
-        now: Timestamp,
-        producers: &[ProducerSnapshotEntry],
-    ) -> Result<(), Error> {
+    pub fn roll(&mut self, now: Timestamp, producers: &[ProducerStateEntry]) -> Result<(), Error> {
         if self.active().size == 0 {
             return Ok(());
         }
@@ -93,7 +89,7 @@ impl Log {
         &mut self,
         headers: &[BatchHeader],
         now: Timestamp,
-        producers: &[ProducerSnapshotEntry],
+        producers: &[ProducerStateEntry],
     ) -> Result<(), Error> {
         let (first, last) = (headers.first(), headers.last());
         let (first, last) = first.zip(last).expect("an append has a batch");
@@ -108,7 +104,7 @@ impl Log {
         &mut self,
         base_offset: Offset,
         now: Timestamp,
-        producers: &[ProducerSnapshotEntry],
+        producers: &[ProducerStateEntry],
     ) -> Result<(), Error> {
         if self.active().size > 0 {
             self.active_mut().finish_indexes()?;

@@ -1,9 +1,9 @@
 //! Cutting the log's beginning off: whole segments that are too old or too many.
 
-use protocol::{Offset, Timestamp};
+use protocol::{Offset, ProducerStateEntry, Timestamp};
 
 use super::Log;
-use crate::{Error, ProducerSnapshotEntry, segment::Segment};
+use crate::{Error, segment::Segment};
 
 impl Log {
     /// Deletes the segments that retention no longer keeps, oldest first, none that reaches beyond
@@ -19,7 +19,7 @@ impl Log {
         &mut self,
         now: Timestamp,
         high_watermark: Offset,
-        producers: impl FnOnce() -> Vec<ProducerSnapshotEntry>,
+        producers: impl FnOnce() -> Vec<ProducerStateEntry>,
     ) -> Result<usize, Error> {
         self.dir.online()?;
         self.close_idle_files();

@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use protocol::Offset;
+use protocol::{Offset, ProducerStateEntry};
 
 use super::Log;
 use crate::{
-    Error, LogDir, ProducerSnapshotEntry,
+    Error, LogDir,
     disk::replace_file,
     leader_epoch_checkpoint::{self, LeaderEpochs},
     segment_file::SegmentFile,
@@ -146,7 +146,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::LogDirOffline`].
-    pub fn close(&mut self, producers: &[ProducerSnapshotEntry]) -> Result<(), Error> {
+    pub fn close(&mut self, producers: &[ProducerStateEntry]) -> Result<(), Error> {
         self.dir.online()?;
         let is_empty = self.size_in_bytes() == 0;
         let unchanged = self.begin_sync().is_none()

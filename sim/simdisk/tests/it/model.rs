@@ -4,14 +4,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use protocol::{
-    LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp,
-    TopicPartition,
+    LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, ProducerStateEntry, Sequence,
+    Timestamp, TopicPartition,
     records::{Batch, BatchBuilder, BatchHeader, BatchOptions, Compression},
 };
 use simdisk::{Rng, SimDisk};
-use storage::{
-    Error, FirstBatch, Log, LogConfig, LogDir, ProducerSnapshotEntry, Replay, TimestampOffset,
-};
+use storage::{Error, FirstBatch, Log, LogConfig, LogDir, Replay, TimestampOffset};
 
 pub(crate) const DIR: &str = "/data";
 
@@ -46,7 +44,7 @@ pub(crate) type Producers = BTreeMap<ProducerId, (ProducerEpoch, Sequence, Offse
 pub(crate) struct Replayed(pub(crate) Producers);
 
 impl Replay for Replayed {
-    fn snapshot(&mut self, entries: Vec<ProducerSnapshotEntry>) {
+    fn snapshot(&mut self, entries: Vec<ProducerStateEntry>) {
         assert!(self.0.is_empty(), "the snapshot comes first, and once");
         for entry in entries {
             let state = (entry.producer_epoch, entry.last_sequence, entry.last_offset);
@@ -81,8 +79,8 @@ impl Model {
         producers
     }
 
-    pub(crate) fn snapshot(&self) -> Vec<ProducerSnapshotEntry> {
-        let entry = |(id, (epoch, sequence, offset)): (ProducerId, _)| ProducerSnapshotEntry {
+    pub(crate) fn snapshot(&self) -> Vec<ProducerStateEntry> {
+        let entry = |(id, (epoch, sequence, offset)): (ProducerId, _)| ProducerStateEntry {
             producer_id: id,
             producer_epoch: epoch,
             last_sequence: sequence,
