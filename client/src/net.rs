@@ -14,7 +14,8 @@ pub use tcp::Tcp;
 
 /// Where connections come from.
 pub trait Net: Send + Sync + fmt::Debug + 'static {
-    /// Starts to accept connections. Port 0 lets the system choose one.
+    /// Starts to accept connections. Port 0 lets the system choose one; an empty host means all
+    /// addresses of the machine.
     fn listen(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<Box<dyn Listener>>>;
 
     /// Opens a connection. It waits as long as the network lets it; the caller brings a timeout.

@@ -1,6 +1,9 @@
 //! TCP as the system has it.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +23,11 @@ impl Net for Tcp {
     fn listen(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
         let host = host.to_owned();
         async move {
-            let listener = TcpListener::bind((host.as_str(), port)).await?;
+            let listener = if host.is_empty() {
+                everywhere(port).await?
+            } else {
+                TcpListener::bind((host.as_str(), port)).await?
+            };
             let local_addr = listener.local_addr()?;
             Ok(Box::new(Accepting { listener, local_addr }) as Box<dyn Listener>)
         }
@@ -36,6 +43,17 @@ impl Net for Tcp {
             Ok(Box::new(stream) as Stream)
         }
         .boxed()
+    }
+}
+
+/// All addresses of the machine: both kinds with one socket, or those of IPv4 where there is no
+/// other.
+async fn everywhere(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        bound => bound,
     }
 }
 
@@ -65,6 +83,15 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    #[tokio::test]
+    async fn no_host_means_all_of_the_machines_addresses() {
+        let mut listener = Tcp.listen("", 0).await.unwrap();
+        let port = listener.local_addr().port();
+        let connected = Tcp.connect("127.0.0.1", port).await;
+        assert!(connected.is_ok());
+        listener.accept().await.unwrap();
+    }
 
     #[tokio::test]
     async fn bytes_travel_both_ways() {
