@@ -60,6 +60,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether a file isn't there: a segment that retention has deleted, where one is read.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 /// Whether a write failed only for lack of space. What was there before it is as good as ever.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

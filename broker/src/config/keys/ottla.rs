@@ -1,0 +1,13 @@
+//! The keys of our own, all beginning with `ottla.`.
+
+metadata::config_keys! {
+    /// What Kafka has no key for.
+    pub(crate) OTTLA;
+
+    /// How little space may be left on a log directory's disk, in bytes, before produce requests
+    /// are refused there. Replicating, reading and deleting go on.
+    "ottla.log.dir.free.bytes.min": Long = "268435456", at_least(0), high;
+    /// How long a node that stops may hand its partitions to others, in milliseconds, before it
+    /// stops all the same.
+    "ottla.controlled.shutdown.max.ms": Long = "30000", at_least(0);
+}

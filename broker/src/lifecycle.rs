@@ -1,0 +1,291 @@
+//! A broker's life as the controller sees it: registration, heartbeats, controlled shutdown.
+//!
+//! It runs on the runtime of the quorum and touches no disk: a broker whose disks stall is still
+//! alive to its controller.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use metadata::MetadataVersion;
+use protocol::{
+    BrokerEpoch, ErrorCode, Offset, Uuid,
+    api::{
+        broker_heartbeat::BrokerHeartbeatRequest,
+        broker_registration::{BrokerRegistrationRequest, Feature, Listener},
+    },
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    Error,
+    broker::Broker,
+    config::BrokerConfig,
+    controller_channel::{ChannelTimeouts, ControllerChannel},
+};
+
+/// Between two heartbeats while the broker isn't in service yet: every step of its start is waited
+/// for by somebody.
+const STARTING_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How often a registration that was refused for a passing reason is tried again.
+const REGISTRATION_PAUSE: Duration = Duration::from_millis(200);
+
+/// How often the operator is told of what goes on failing.
+const WARNING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What this process tells the controller of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Introduction {
+    /// Drawn when the process started.
+    pub(crate) incarnation_id: Uuid,
+    /// The epoch in the marker of a clean shutdown; -1 where the last one was not clean.
+    pub(crate) previous_epoch: BrokerEpoch,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) log_dirs: Vec<Uuid>,
+}
+
+/// Registers, then sends heartbeats until the broker has shut down.
+pub(crate) struct Lifecycle {
+    broker: Arc<Broker>,
+    channel: ControllerChannel,
+    introduction: Introduction,
+    in_service: Arc<Notify>,
+    state: State,
+    was_in_service: bool,
+    registration_warnings: Warnings,
+    heartbeat_warnings: Warnings,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Starting,
+    InService,
+    ShuttingDown,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(broker: Arc<Broker>, introduction: Introduction) -> Self {
+        let config = &broker.config;
+        let channel = ControllerChannel::new(
+            Arc::clone(&broker.doors.net),
+            config.controllers(),
+            ChannelTimeouts {
+                connect: config.connection_setup_timeout.min(config.broker_session_timeout),
+                request: config.broker_session_timeout,
+            },
+        );
+        Self {
+            broker,
+            channel,
+            introduction,
+            in_service: Arc::default(),
+            state: State::Starting,
+            was_in_service: false,
+            registration_warnings: Warnings::default(),
+            heartbeat_warnings: Warnings::default(),
+        }
+    }
+
+    /// Told once, when the controller has unfenced this broker for the first time.
+    pub(crate) fn in_service(&self) -> Arc<Notify> {
+        Arc::clone(&self.in_service)
+    }
+
+    /// Registers. Returns when that succeeded, or the broker is about to stop.
+    ///
+    /// # Errors
+    /// A refusal that no retry will change; or none succeeded in time.
+    pub(crate) async fn register(&mut self) -> Result<(), Error> {
+        let time_max = self.broker.config.initial_broker_registration_timeout;
+        let leaving = self.broker.leaving.clone();
+        let registering = timeout(time_max, self.register_once_possible());
+        tokio::select! {
+            biased;
+            () = leaving.requested() => Ok(()),
+            registered = registering => match registered {
+                Ok(registered) => registered.map_err(Error::Registration),
+                Err(_) => Err(Error::NotRegistered(time_max)),
+            },
+        }
+    }
+
+    async fn register_once_possible(&mut self) -> Result<(), ErrorCode> {
+        loop {
+            let request = self.registration();
+            let answered = self.channel.call(&request, |response| response.error_code).await;
+            let reason = match answered {
+                Ok(response) if response.error_code.is_none() => {
+                    self.broker.set_epoch(response.broker_epoch);
+                    info!(broker_epoch = %response.broker_epoch, "registered");
+                    return Ok(());
+                }
+                Ok(response) if is_final(response.error_code) => return Err(response.error_code),
+                Ok(response) => response.error_code.to_string(),
+                Err(error) => error.to_string(),
+            };
+            if self.registration_warnings.are_due() {
+                warn!(reason, "not registered yet, and trying again");
+            }
+            sleep(REGISTRATION_PAUSE).await;
+        }
+    }
+
+    /// Sends heartbeats until the controller lets this broker shut down, or the time for that ends.
+    pub(crate) async fn run(mut self) {
+        let mut shutdown_deadline = None;
+        loop {
+            if self.broker.leaving.is_requested() && self.state != State::ShuttingDown {
+                self.state = State::ShuttingDown;
+                shutdown_deadline = Some(Instant::now() + self.shutdown_time());
+            }
+            let may_shut_down = self.heartbeat().await;
+            let late = shutdown_deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if self.state == State::ShuttingDown && (may_shut_down || late) {
+                return;
+            }
+            let interval = match self.state {
+                State::InService => self.broker.config.broker_heartbeat_interval,
+                State::Starting | State::ShuttingDown => STARTING_INTERVAL,
+            };
+            if self.state == State::ShuttingDown {
+                sleep(interval).await;
+            } else {
+                let shutdown = self.broker.leaving.clone();
+                let _earlier = timeout(interval, shutdown.requested()).await;
+            }
+        }
+    }
+
+    /// A broker that never came into service has nothing to hand over.
+    fn shutdown_time(&self) -> Duration {
+        let hands_over = self.broker.config.controlled_shutdown_enable && self.was_in_service;
+        if hands_over { self.broker.config.controlled_shutdown_time_max } else { Duration::ZERO }
+    }
+
+    /// Returns whether the controller lets this broker shut down.
+    async fn heartbeat(&mut self) -> bool {
+        let request = BrokerHeartbeatRequest {
+            broker_id: self.broker.id(),
+            broker_epoch: self.broker.epoch(),
+            current_metadata_offset: Offset(self.broker.image_index()),
+            want_fence: false,
+            want_shut_down: self.state == State::ShuttingDown,
+            offline_log_dirs: self.broker.log_dirs.offline(),
+        };
+        let answered = self.channel.call(&request, |response| response.error_code).await;
+        let response = match answered {
+            Ok(response) => response,
+            Err(error) => {
+                if self.heartbeat_warnings.are_due() {
+                    warn!(%error, "heartbeat not answered");
+                }
+                return false;
+            }
+        };
+        match response.error_code {
+            ErrorCode::None => {}
+            ErrorCode::StaleBrokerEpoch | ErrorCode::BrokerIdNotRegistered
+                if self.state != State::ShuttingDown =>
+            {
+                warn!(error = %response.error_code, "registering anew");
+                self.introduction.previous_epoch = self.broker.epoch();
+                if let Err(error) = self.register().await {
+                    warn!(%error, "not registered anew");
+                }
+            }
+            error => debug!(%error, "heartbeat refused"),
+        }
+        if self.state == State::Starting && response.error_code.is_none() && !response.is_fenced {
+            self.state = State::InService;
+            self.was_in_service = true;
+            info!("in service");
+            self.in_service.notify_one();
+        }
+        response.should_shut_down
+    }
+
+    fn registration(&self) -> BrokerRegistrationRequest {
+        let Introduction { incarnation_id, previous_epoch, listeners, log_dirs } =
+            self.introduction.clone();
+        let features = vec![Feature {
+            name: MetadataVersion::FEATURE.to_owned(),
+            min_supported_version: MetadataVersion::MIN.level(),
+            max_supported_version: MetadataVersion::LATEST.level(),
+        }];
+        BrokerRegistrationRequest {
+            broker_id: self.broker.id(),
+            cluster_id: self.broker.cluster_id.clone(),
+            incarnation_id,
+            listeners,
+            features,
+            rack: self.broker.config.rack.clone(),
+            log_dirs,
+            previous_broker_epoch: previous_epoch,
+            ..BrokerRegistrationRequest::default()
+        }
+    }
+}
+
+/// Tells when a warning that would come often may come again.
+#[derive(Debug, Default)]
+struct Warnings {
+    last: Option<Instant>,
+}
+
+impl Warnings {
+    fn are_due(&mut self) -> bool {
+        let due = self.last.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL);
+        if due {
+            self.last = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// The listeners as a client reaches them. Where the configuration leaves the port to the system,
+/// it's the one of the listener that was bound.
+pub(crate) fn advertised(config: &BrokerConfig, bound: &[(String, SocketAddr)]) -> Vec<Listener> {
+    let bound_port = |name: &str| bound.iter().find(|(own, _)| own == name).map(|(_, a)| a.port());
+    config
+        .advertised_listeners
+        .iter()
+        .map(|listener| Listener {
+            name: listener.name.clone(),
+            host: listener.host.clone(),
+            port: match listener.port {
+                0 => bound_port(&listener.name).unwrap_or(0),
+                port => port,
+            },
+            security_protocol: listener.protocol.code(),
+        })
+        .collect()
+}
+
+/// A refusal that another try will not change. A broker id that's still taken is none: the other
+/// session may time out.
+fn is_final(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::InconsistentClusterId
+            | ErrorCode::InvalidRegistration
+            | ErrorCode::UnsupportedVersion
+            | ErrorCode::InvalidRequest
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_again_and_again_is_told_now_and_then() {
+        let mut warnings = Warnings::default();
+        assert!(warnings.are_due());
+        assert!(!warnings.are_due());
+        sleep(WARNING_INTERVAL).await;
+        assert!(warnings.are_due());
+    }
+}

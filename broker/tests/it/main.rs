@@ -1,0 +1,30 @@
+//! A node and its clients over real sockets: what it answers, what it refuses, what it survives.
+//!
+//! Each test has a node of its own. A test of bad input holds a second connection, which must not
+//! notice anything.
+#![allow(clippy::unwrap_used)] // A test ends where something is missing.
+#![allow(clippy::disallowed_methods)] // Some tests damage a node's files behind its back.
+
+mod client;
+mod gated_disk;
+mod node;
+mod records;
+
+mod bad_batches;
+mod bad_frames;
+mod bad_requests;
+mod configs;
+mod connections;
+mod disk_faults;
+mod fetch;
+mod fetch_sessions;
+mod list_offsets;
+mod metadata;
+mod pipelining;
+mod produce;
+mod producers;
+mod retention;
+mod start_faults;
+mod synced_acks;
+mod topics;
+mod versions;
