@@ -1,6 +1,6 @@
 //! The door to the network: listen, connect, and a stream of bytes both ways.
 //!
-//! Nothing but [`tcp`] names a socket. The simulator brings streams of its own, which reset, stall
+//! Nothing but `tcp` names a socket. The simulator brings streams of its own, which reset, stall
 //! and arrive late as real ones do.
 
 mod tcp;
