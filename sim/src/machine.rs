@@ -1,0 +1,384 @@
+//! One machine: its disk, its store, its clock, its place in the network, and the node's process
+//! that runs on it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::IpAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use broker::{
+    Doors, Node,
+    config::{BrokerConfig, Sources},
+};
+use client::door::Entropy;
+use madsim::{
+    rand::random,
+    runtime::{Handle, NodeHandle},
+    task::NodeId,
+};
+use protocol::Timestamp;
+use simdisk::{Crash, SimDisk};
+use store::RocksStores;
+use tokio::{
+    select,
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    door::{SeededEntropy, SkewedClock},
+    net::{LATENCY_MAX, Network},
+    store::SimStores,
+    trace::{Trace, now},
+};
+
+/// How often something that is waited for is looked at.
+const GLANCE: Duration = Duration::from_millis(1);
+
+/// How long a node may take to serve, and to stop, at most. Everything in this world is fast but
+/// for a link that is cut, and those are mended by then.
+const START_TIME_MAX: Duration = Duration::from_secs(60);
+const STOP_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// When the node stopped in good order: of each time between two power losses the last one, by the
+/// number of the losses before.
+pub type CleanStops = BTreeMap<u32, Duration>;
+
+/// A machine. Clones are the same one.
+#[derive(Clone)]
+pub struct Machine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    address: IpAddr,
+    node: NodeId,
+    config: BrokerConfig,
+    disk: SimDisk,
+    stores: Arc<SimStores>,
+    clock: Arc<SkewedClock>,
+    entropy: Arc<dyn Entropy>,
+    network: Network,
+    trace: Trace,
+    life: Mutex<Life>,
+}
+
+/// What there is to know of processes, this one and those before it.
+#[derive(Default)]
+struct Life {
+    process: Option<Arc<Process>>,
+    /// Why the last process ended by itself.
+    last_words: Option<String>,
+    power_losses: u32,
+    power_lost_at: Option<Duration>,
+    clean_stops: CleanStops,
+}
+
+/// A process of the node.
+#[derive(Default)]
+struct Process {
+    serves: AtomicBool,
+    stop: Notify,
+}
+
+impl Machine {
+    /// A machine that is switched on, with an empty disk and no process. Its store lives in a
+    /// directory of the real world.
+    pub(crate) fn new(
+        address: IpAddr,
+        network: &Network,
+        trace: &Trace,
+        directory: &Path,
+        settings: &[&str],
+    ) -> Result<Self> {
+        let sources = Sources {
+            sets: settings.iter().map(|set| (*set).to_owned()).collect(),
+            hostname: address.to_string(),
+            ..Sources::default()
+        };
+        let loaded = BrokerConfig::load(&sources).context("the node's configuration")?;
+        let node = Handle::current().create_node().name(address.to_string()).build();
+        let shared = Shared {
+            address,
+            node: node.id(),
+            config: loaded.config,
+            disk: SimDisk::new(random()),
+            stores: SimStores::new(Arc::new(RocksStores::strict()), directory, random()),
+            clock: Arc::new(SkewedClock::new(Instant::now(), 0)),
+            entropy: Arc::new(SeededEntropy::new(random())),
+            network: network.clone(),
+            trace: trace.clone(),
+            life: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Starts the node's process, with the machine if need be.
+    pub fn start(&self) {
+        let Shared { node, disk, network, trace, address, .. } = &*self.shared;
+        let process = Arc::new(Process::default());
+        let before = self.life().process.replace(Arc::clone(&process));
+        assert!(before.is_none(), "a machine runs one process of the node at a time");
+        trace.note("start");
+        network.power_on(*address);
+        let doors = self.doors(disk.reopen());
+        Handle::current().restart(*node);
+        let running = self.clone().run(Arc::clone(&process), doors);
+        let running = self.madsim_node().spawn(running);
+        let machine = self.clone();
+        tokio::spawn(async move {
+            // Killed processes have no last words.
+            if let Ok(last_words) = running.await {
+                machine.exited(&process, last_words);
+            }
+        });
+    }
+
+    /// What `main` does. Returns what the process says at its end.
+    async fn run(self, process: Arc<Process>, doors: Doors) -> Result<(), String> {
+        let trace = &self.shared.trace;
+        let config = self.shared.config.clone();
+        let node = Node::start(config, doors).await.map_err(|error| error.to_string())?;
+        trace.note("serving");
+        process.serves.store(true, Ordering::SeqCst);
+        let failure = select! {
+            biased;
+            () = process.stop.notified() => None,
+            error = node.failed() => Some(error.to_string()),
+        };
+        process.serves.store(false, Ordering::SeqCst);
+        node.shutdown().await;
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn exited(&self, process: &Arc<Process>, last_words: Result<(), String>) {
+        if !self.life().process.as_ref().is_some_and(|current| Arc::ptr_eq(current, process)) {
+            return;
+        }
+        match &last_words {
+            Ok(()) => self.shared.trace.note("exited"),
+            Err(words) => self.shared.trace.note(format_args!("exited: {words}")),
+        }
+        self.end_process(Crash::Process);
+        let mut life = self.life();
+        if last_words.is_ok() {
+            let power_losses = life.power_losses;
+            life.clean_stops.insert(power_losses, now());
+        }
+        life.last_words = last_words.err();
+    }
+
+    /// Kills the process, as `kill -9` does. Nothing happens if there is none.
+    pub fn kill(&self) {
+        if self.is_running() {
+            self.shared.trace.note("kill -9");
+            self.end_process(Crash::Process);
+        }
+    }
+
+    /// Pulls the plug.
+    pub fn lose_power(&self) {
+        self.end_process(Crash::Power);
+        let batches = self.shared.stores.lose_power();
+        self.shared.network.power_off(self.shared.address);
+        {
+            let mut life = self.life();
+            life.power_losses += 1;
+            life.power_lost_at = Some(now());
+        }
+        self.shared.trace.note(format_args!("power lost, and {batches} batches of the store"));
+    }
+
+    /// From this instant nothing of the process has any effect: not its destructors either.
+    fn end_process(&self, crash: Crash) {
+        let Shared { node, disk, stores, network, address, .. } = &*self.shared;
+        disk.crash(crash);
+        stores.crash_process();
+        network.process_ended(*address);
+        Handle::current().kill(*node);
+        self.life().process = None;
+    }
+
+    /// Kills the process, or takes the power, in the middle of a change to the disk: after so many
+    /// whole ones, or when the process serves without having changed the disk so often.
+    ///
+    /// # Errors
+    /// Neither happens.
+    pub async fn crash_while_starting(&self, changes: u64, crash: Crash) -> Result<()> {
+        self.shared.disk.crash_after(changes);
+        let watched = async {
+            while !self.shared.disk.is_down() && !self.serves() && self.is_running() {
+                sleep(GLANCE).await;
+            }
+        };
+        timeout(START_TIME_MAX, watched).await.context("neither a crash nor service")?;
+        self.crash(crash);
+        Ok(())
+    }
+
+    /// Kills the process, or takes the power, in the middle of a change to the disk: after so many
+    /// whole ones, or at the latest after so long.
+    pub async fn crash_within(&self, changes: u64, at_most: Duration, crash: Crash) {
+        self.shared.disk.crash_after(changes);
+        let deadline = Instant::now() + at_most;
+        while !self.shared.disk.is_down() && Instant::now() < deadline && self.is_running() {
+            sleep(GLANCE).await;
+        }
+        self.crash(crash);
+    }
+
+    fn crash(&self, crash: Crash) {
+        if self.shared.disk.is_down() {
+            self.shared.trace.note("in the middle of a change to the disk:");
+        }
+        match crash {
+            Crash::Process => self.kill(),
+            Crash::Power => self.lose_power(),
+        }
+    }
+
+    /// Stops the process as an operator does.
+    ///
+    /// # Errors
+    /// It doesn't stop, or not in good order.
+    pub async fn stop(&self) -> Result<()> {
+        let Some(process) = self.life().process.clone() else { return Ok(()) };
+        self.shared.trace.note("stop");
+        process.stop.notify_one();
+        let ended = async {
+            while self.is_running() {
+                sleep(GLANCE).await;
+            }
+        };
+        timeout(STOP_TIME_MAX, ended).await.context("the node doesn't stop")?;
+        let last_words = self.life().last_words.take();
+        ensure!(
+            last_words.is_none(),
+            "it stopped with an error: {}",
+            last_words.unwrap_or_default()
+        );
+        Ok(())
+    }
+
+    /// Waits until the node serves.
+    ///
+    /// # Errors
+    /// It ended instead, or takes too long.
+    pub async fn until_it_serves(&self) -> Result<()> {
+        let serving = async {
+            while self.is_running() && !self.serves() {
+                sleep(GLANCE).await;
+            }
+        };
+        timeout(START_TIME_MAX, serving).await.context("the node doesn't come into service")?;
+        let last_words = self.life().last_words.take();
+        ensure!(self.serves(), "the node ended: {}", last_words.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Waits until the node ends by itself. Returns its last words.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub async fn until_it_gives_up(&self) -> Result<String> {
+        let ended = async {
+            while self.is_running() {
+                sleep(GLANCE).await;
+            }
+        };
+        timeout(STOP_TIME_MAX, ended).await.context("the node goes on")?;
+        self.life().last_words.take().context("the node stopped without an error")
+    }
+
+    /// Whether there is a process.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.life().process.is_some()
+    }
+
+    /// Whether the process takes requests.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        let process = self.life().process.clone();
+        process.is_some_and(|process| process.serves.load(Ordering::SeqCst))
+    }
+
+    /// How often the machine had lost its power when it sent what arrives now. None if that isn't
+    /// clear: it may still have been under way when the power went.
+    #[must_use]
+    pub fn power_losses_of_sender(&self) -> Option<u32> {
+        let life = self.life();
+        let is_clear = life.power_lost_at.is_none_or(|at| now() > at + LATENCY_MAX);
+        is_clear.then_some(life.power_losses)
+    }
+
+    /// When the node stopped in good order.
+    #[must_use]
+    pub fn clean_stops(&self) -> CleanStops {
+        self.life().clean_stops.clone()
+    }
+
+    /// The disk, to break.
+    #[must_use]
+    pub fn disk(&self) -> &SimDisk {
+        &self.shared.disk
+    }
+
+    /// A handle on the disk as the process has it.
+    #[must_use]
+    pub fn files(&self) -> SimDisk {
+        self.shared.disk.reopen()
+    }
+
+    /// The clock, to set.
+    #[must_use]
+    pub fn clock(&self) -> &SkewedClock {
+        &self.shared.clock
+    }
+
+    /// What time the machine thinks it is.
+    #[must_use]
+    pub fn wall_clock(&self) -> Timestamp {
+        client::door::Clock::now(&*self.shared.clock)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.shared.address
+    }
+
+    fn doors(&self, disk: SimDisk) -> Doors {
+        let Shared { network, stores, clock, entropy, address, .. } = &*self.shared;
+        Doors {
+            net: network.door(*address),
+            disk: Arc::new(disk),
+            stores: Arc::clone(stores) as _,
+            clock: Arc::clone(clock) as _,
+            entropy: Arc::clone(entropy),
+            quorum_runtime: tokio::runtime::Handle::current(),
+        }
+    }
+
+    fn madsim_node(&self) -> NodeHandle {
+        Handle::current().get_node(self.shared.node).expect("built with the machine")
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.shared.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Machine")
+    }
+}

@@ -1,0 +1,94 @@
+//! Swarms: everybody works, anything goes wrong at any moment, and at the end everything is judged.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use client::{Acks, Admin};
+use tokio::time::sleep;
+
+use crate::{
+    invariant::{self, Promise},
+    nemesis::{self, Chaos, EVERYTHING, WITHOUT_POWER_LOSS},
+    workload::{
+        Curtain, Flush,
+        consume::{Consuming, read_everything},
+        create_topic,
+        produce::{Producing, Writer},
+        producer_ids::AskingForIds,
+        topics::Administrating,
+    },
+    world::World,
+};
+
+/// How long things go wrong.
+const CHAOS_TIME: Duration = Duration::from_secs(30);
+
+/// How long everybody works on when nothing goes wrong any more.
+const PEACE_TIME: Duration = Duration::from_secs(2);
+
+const WRITERS: &[Writer] = &[
+    Writer { number: 1, acks: Acks::All, is_idempotent: true },
+    Writer { number: 2, acks: Acks::All, is_idempotent: true },
+    Writer { number: 3, acks: Acks::Leader, is_idempotent: false },
+    Writer { number: 4, acks: Acks::None, is_idempotent: false },
+];
+
+/// With `flush.messages=1` an acknowledgement means: it's on the disk.
+pub(super) async fn acknowledged_records_survive_kills_and_power_loss(world: World) -> Result<()> {
+    swarm(world, EVERYTHING, Flush::BeforeAcknowledging).await
+}
+
+/// What a process wrote is the system's, synced or not.
+pub(super) async fn acknowledged_records_survive_kills_without_any_sync(
+    world: World,
+) -> Result<()> {
+    swarm(world, WITHOUT_POWER_LOSS, Flush::Sometime).await
+}
+
+/// Without replicas and without syncs a power loss costs records, but never ones in the middle.
+pub(super) async fn a_power_loss_takes_no_more_than_the_unsynced_end(world: World) -> Result<()> {
+    swarm(world, EVERYTHING, Flush::Sometime).await
+}
+
+async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
+    world.start().await?;
+    let partitions = create_topic(&world.client().await?, "orders", 3, flush).await?;
+    let curtain = Curtain::default();
+    let producing = Producing::start(&world, &partitions, WRITERS, &curtain);
+    let consuming = Consuming::start(&world, &partitions, &curtain);
+    let administrating = Administrating::start(&world, &curtain);
+    let asking = AskingForIds::start(&world, &curtain);
+
+    nemesis::rampage(&world, repertoire, CHAOS_TIME).await?;
+    nemesis::heal(&world).await?;
+    sleep(PEACE_TIME).await;
+    curtain.fall();
+
+    let sends = producing.finish().await?;
+    let reads = consuming.finish().await?;
+    let fates = administrating.finish().await?;
+    let ids = asking.finish().await?;
+    let cluster = world.client().await?;
+    let logs = read_everything(&cluster, &partitions).await?;
+    let topics = Admin::new(cluster).list_topics().await.context("the topics at the end")?;
+    let clean_stops = world.machine.clean_stops();
+    world.machine.stop().await?;
+
+    let acknowledged = sends.values().filter(|sent| sent.acknowledged.is_some()).count();
+    let there: usize = logs.values().map(Vec::len).sum();
+    world.trace.note(format_args!("{acknowledged} of {} acknowledged, {there} there", sends.len()));
+    let may_lose_power = repertoire.contains(&Chaos::PowerLoss);
+    if may_lose_power && flush == Flush::Sometime {
+        let promise = Promise::KeptWhilePowered(clean_stops);
+        invariant::records::check(&sends, &logs, &promise)?;
+    } else {
+        invariant::records::check(&sends, &logs, &Promise::Kept)?;
+        invariant::reads::check(&reads, &logs)?;
+    }
+    invariant::topics::check(&fates, &topics)?;
+    invariant::producer_ids::check(&ids)?;
+    // A swarm in which nobody got anything done has shown nothing.
+    ensure!(acknowledged > 100, "only {acknowledged} records were acknowledged");
+    ensure!(!reads.records.is_empty() && !ids.is_empty() && !fates.is_empty(), "somebody idled");
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Writers: each sends numbered records and notes which of them were acknowledged, and where.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use client::{Acks, Producer, ProducerOptions, ProducerRecord};
+use madsim::rand::{Rng, thread_rng};
+use protocol::{Offset, TopicPartition};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::Curtain;
+use crate::{trace::now, world::World};
+
+/// How many records of one writer are under way at most.
+const IN_FLIGHT_MAX: usize = 40;
+
+/// How long a writer may take to hear of its last records, once nothing disturbs it.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(150);
+
+/// Who writes, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Tells its records from others'.
+    pub number: u32,
+    /// Who must have a record before it's acknowledged.
+    pub acks: Acks,
+    /// Whether each record is to be there once, and in order.
+    pub is_idempotent: bool,
+}
+
+/// What a record's value begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordId {
+    /// The writer's number.
+    pub writer: u32,
+    /// The record's number: a writer counts.
+    pub number: u64,
+}
+
+impl RecordId {
+    /// Reads the beginning of a value.
+    #[must_use]
+    pub fn of(value: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(value).ok()?;
+        let (writer, rest) = text.split_once('/')?;
+        let (number, _) = rest.split_once(' ')?;
+        Some(Self { writer: writer.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    fn value(self, padding: usize) -> Bytes {
+        format!("{self} {}", ".".repeat(padding)).into()
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.writer, self.number)
+    }
+}
+
+/// A record that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// By whom.
+    pub writer: Writer,
+    /// Where to.
+    pub partition: TopicPartition,
+    /// What.
+    pub value: Bytes,
+    /// None as long as it isn't acknowledged: it may be there, and may come to be there.
+    pub acknowledged: Option<Acknowledged>,
+}
+
+/// What the node promised.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    /// Where the record is; none with acks=0, or when the node no longer knows.
+    pub offset: Option<Offset>,
+    /// When the promise came.
+    pub at: Duration,
+    /// How often the machine had lost its power when it made the promise; none if that isn't clear.
+    pub power_losses: Option<u32>,
+}
+
+/// All records that were sent.
+pub type Sends = BTreeMap<RecordId, Sent>;
+
+/// Writers at work.
+#[derive(Debug)]
+pub struct Producing {
+    sends: Arc<Mutex<Sends>>,
+    tasks: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Producing {
+    /// Starts writers, who write until the curtain falls.
+    #[must_use]
+    pub fn start(
+        world: &World,
+        partitions: &[TopicPartition],
+        writers: &[Writer],
+        curtain: &Curtain,
+    ) -> Self {
+        let sends = Arc::default();
+        let start = |writer: &Writer| {
+            let writing = Writing {
+                world: world.clone(),
+                writer: *writer,
+                sends: Arc::clone(&sends),
+                in_flight: Arc::default(),
+            };
+            tokio::spawn(writing.run(partitions.to_vec(), curtain.clone()))
+        };
+        let tasks = writers.iter().map(start).collect();
+        Self { sends, tasks }
+    }
+
+    /// How many records are acknowledged so far.
+    #[must_use]
+    pub fn acknowledged(&self) -> usize {
+        let sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
+        sends.values().filter(|sent| sent.acknowledged.is_some()).count()
+    }
+
+    /// Waits for the writers, after the curtain has fallen. Returns what they sent.
+    ///
+    /// # Errors
+    /// A writer still waits for an answer, though nothing keeps the node from giving it.
+    pub async fn finish(self) -> Result<Sends> {
+        for task in self.tasks {
+            let ended = timeout(SETTLE_TIME_MAX, task).await.context("a writer isn't answered")?;
+            ended.context("a writer was cancelled")??;
+        }
+        Ok(std::mem::take(&mut self.sends.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+#[derive(Clone)]
+struct Writing {
+    world: World,
+    writer: Writer,
+    sends: Arc<Mutex<Sends>>,
+    in_flight: Arc<()>,
+}
+
+impl Writing {
+    async fn run(self, partitions: Vec<TopicPartition>, curtain: Curtain) -> Result<()> {
+        let options = ProducerOptions {
+            acks: self.writer.acks,
+            idempotence: self.writer.is_idempotent,
+            ack_timeout: Duration::from_secs(3),
+            batch_bytes: 4 << 10,
+            ..ProducerOptions::default()
+        };
+        let producer = Producer::new(self.world.client().await?, options);
+        let mut number = 0;
+        while !curtain.has_fallen() {
+            let partition = &partitions[thread_rng().gen_range(0..partitions.len())];
+            self.send(&producer, RecordId { writer: self.writer.number, number }, partition).await;
+            number += 1;
+            sleep(pause()).await;
+            while Arc::strong_count(&self.in_flight) > IN_FLIGHT_MAX && !curtain.has_fallen() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+        producer.flush().await;
+        while Arc::strong_count(&self.in_flight) > 1 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, producer: &Producer, id: RecordId, partition: &TopicPartition) {
+        let padding = if thread_rng().gen_bool(0.02) { 5_000 } else { 300 };
+        let value = id.value(thread_rng().gen_range(0..padding));
+        let record = ProducerRecord::new(partition.topic.clone(), value.clone())
+            .with_partition(partition.partition);
+        let sent =
+            Sent { writer: self.writer, partition: partition.clone(), value, acknowledged: None };
+        self.sends().insert(id, sent);
+        match producer.queue(record).await {
+            Err(error) => self.world.trace.note(format_args!("{id} not queued: {error}")),
+            Ok(sent) => {
+                let this = self.clone();
+                tokio::spawn(async move { this.note(id, sent.delivery().await) });
+            }
+        }
+    }
+
+    fn note(&self, id: RecordId, result: Result<client::Delivery, client::Error>) {
+        let World { trace, machine, .. } = &self.world;
+        match result {
+            Err(error) => trace.note(format_args!("{id} failed: {error}")),
+            Ok(delivery) => {
+                let offset = delivery.offset;
+                trace.note(format_args!("{id} acknowledged at {:?}", offset.map(|o| o.0)));
+                let power_losses = machine.power_losses_of_sender();
+                let acknowledged = Acknowledged { offset, at: now(), power_losses };
+                let mut sends = self.sends();
+                let sent = sends.get_mut(&id).expect("noted before it was sent");
+                sent.acknowledged = Some(acknowledged);
+            }
+        }
+    }
+
+    fn sends(&self) -> std::sync::MutexGuard<'_, Sends> {
+        self.sends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bursts, and lulls between them.
+fn pause() -> Duration {
+    let mut rng = thread_rng();
+    let millis = if rng.gen_bool(0.1) { rng.gen_range(20..300) } else { rng.gen_range(1..8) };
+    Duration::from_millis(millis)
+}

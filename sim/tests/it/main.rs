@@ -1,0 +1,61 @@
+//! The program, as `cargo xtask sim` runs it: one process for each seed.
+#![cfg(madsim)]
+
+use std::process::{Command, Output};
+
+fn sim(arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_sim"));
+    program.args(arguments).output().expect("the program runs")
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// Plays a scenario, which must go well, and returns the line with the hash of its trace.
+fn plays(scenario: &str, seed: u64) -> String {
+    let output = sim(&["--scenario", scenario, "--seed", &seed.to_string()]);
+    let printed = printed(&output);
+    assert!(output.status.success(), "{printed}");
+    printed
+}
+
+#[test]
+fn the_same_seed_leaves_the_same_trace() {
+    for scenario in
+        ["acknowledged_records_survive_kills_and_power_loss", "a_flipped_bit_is_never_served"]
+    {
+        let (first, second) = (plays(scenario, 7), plays(scenario, 7));
+        assert!(first.starts_with("seed 7 trace "), "{first}");
+        assert_eq!(first, second);
+        assert_ne!(first.replace("seed 7", ""), plays(scenario, 8).replace("seed 8", ""));
+    }
+}
+
+#[test]
+fn every_scenario_goes_well_with_a_few_seeds() {
+    let names = printed(&sim(&["list"]));
+    assert!(names.lines().count() > 5, "{names}");
+    for name in names.lines() {
+        for seed in 1..=3 {
+            plays(name, seed);
+        }
+    }
+}
+
+#[test]
+fn without_a_scenario_the_seed_picks_one() {
+    for seed in 0..4 {
+        let output = sim(&["--seed", &seed.to_string()]);
+        assert!(output.status.success(), "{}", printed(&output));
+    }
+}
+
+#[test]
+fn what_is_no_request_is_refused() {
+    let refused: [&[&str]; 4] =
+        [&[], &["--seed"], &["--seed", "x"], &["--seed", "1", "--scenario", "none_of_ours"]];
+    for arguments in refused {
+        assert_eq!(sim(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
