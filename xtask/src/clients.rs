@@ -1,0 +1,151 @@
+//! Real clients against a real node. Each step starts a node of its own on an empty directory,
+//! and stops it with SIGTERM. What the clients are put through is in `clients/workload.py`.
+
+mod java;
+mod kill;
+mod own;
+mod shipped_config;
+
+pub(crate) use java::{client as java, dump_log_segments};
+pub(crate) use kill::kill_under_load;
+pub(crate) use own::own_commands;
+pub(crate) use shipped_config::shipped_config;
+
+use crate::node::Node;
+use crate::project::installed;
+use crate::python;
+use crate::step::{Outcome, Stage};
+use crate::toolchain::World;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// One client's checks take seconds. One that waits for an answer that never comes ends here.
+const CLIENT: Duration = Duration::from_secs(300);
+
+const RDKAFKA: &str = "rdkafka-clients";
+
+pub(crate) fn confluent_kafka(stage: &mut Stage<'_>) -> Result<Outcome> {
+    python_client(stage, "with_confluent_kafka.py")
+}
+
+pub(crate) fn kafka_python(stage: &mut Stage<'_>) -> Result<Outcome> {
+    python_client(stage, "with_kafka_python.py")
+}
+
+pub(crate) fn aiokafka(stage: &mut Stage<'_>) -> Result<Outcome> {
+    python_client(stage, "with_aiokafka.py")
+}
+
+pub(crate) fn kcat(stage: &mut Stage<'_>) -> Result<Outcome> {
+    if !installed("python3") {
+        return Ok(Outcome::Skipped("there is no python3".into()));
+    }
+    if !installed("kcat") && !install_kcat(stage) {
+        return Ok(Outcome::Skipped(
+            "kcat is missing (Debian, Ubuntu: apt-get install kcat)".into(),
+        ));
+    }
+    let program = python::program(Path::new("python3"), &stage.project.clients(), "with_kcat.py");
+    client(stage, "kcat", program, &[])
+}
+
+pub(crate) fn rdkafka(stage: &mut Stage<'_>) -> Result<Outcome> {
+    let adapter = match rdkafka_program(stage)? {
+        Ok(program) => program.display().to_string(),
+        Err(missing) => return Ok(Outcome::Skipped(missing)),
+    };
+    adapter_client(stage, "rdkafka", &["rdkafka", &adapter, "adapter"])
+}
+
+/// A client in Python, under the interpreter that has all of them.
+fn python_client(stage: &mut Stage<'_>, file: &str) -> Result<Outcome> {
+    let clients = stage.project.clients();
+    let requirements = std::fs::read_to_string(clients.join("requirements.txt"))
+        .context("reading the clients' requirements")?;
+    let python = match python::environment(stage.project, "clients", &requirements) {
+        Ok(python) => python,
+        Err(error) => return Ok(Outcome::Skipped(format!("{error:#}"))),
+    };
+    let name = file.trim_start_matches("with_").trim_end_matches(".py");
+    client(stage, name, python::program(&python, &clients, file), &[])
+}
+
+/// A client that is a program of its own: Python only puts the questions.
+fn adapter_client(stage: &mut Stage<'_>, name: &str, adapter: &[&str]) -> Result<Outcome> {
+    if !installed("python3") {
+        return Ok(Outcome::Skipped("there is no python3".into()));
+    }
+    let clients = stage.project.clients();
+    let program = python::program(Path::new("python3"), &clients, "with_process.py");
+    client(stage, name, program, adapter)
+}
+
+/// Runs a client's checks against a node, and counts those that held.
+fn client(
+    stage: &mut Stage<'_>,
+    name: &str,
+    mut program: Command,
+    adapter: &[&str],
+) -> Result<Outcome> {
+    with_node(stage, name, |stage, node| {
+        program.args(["--bootstrap", &node.bootstrap(), "--data-dir"]).arg(&node.data);
+        stage.journal.run(program.args(adapter), CLIENT)
+    })?;
+    let checks = stage.journal.text()?.lines().filter(|line| line.starts_with("ok ")).count();
+    Ok(Outcome::Passed(format!("{checks} checks")))
+}
+
+/// Starts a node, works with it, and stops it. Its files stay for those who come after.
+fn with_node(
+    stage: &mut Stage<'_>,
+    name: &str,
+    work: impl FnOnce(&mut Stage<'_>, &mut Node) -> Result<()>,
+) -> Result<()> {
+    let binary = ottla(stage)?;
+    let mut node = Node::start(&binary, nodes(stage).join(name))?;
+    let log = node.log();
+    work(stage, &mut node)
+        .and_then(|()| node.stop())
+        .with_context(|| format!("the node's log is {}", log.display()))
+}
+
+/// The folder of all nodes' data.
+fn nodes(stage: &Stage<'_>) -> PathBuf {
+    stage.project.target.join("nodes")
+}
+
+/// The development build, with every assertion on.
+fn ottla(stage: &mut Stage<'_>) -> Result<PathBuf> {
+    let mut build = stage.cargo(World::Real, "build");
+    stage.build(build.args(["--quiet", "--package", "broker", "--bin", "ottla"]))?;
+    Ok(stage.project.target.join("debug/ottla"))
+}
+
+/// Builds the programs over the rdkafka crate, or says what they lack.
+fn rdkafka_program(stage: &mut Stage<'_>) -> Result<Result<PathBuf, String>> {
+    if !installed("make") {
+        return Ok(Err("librdkafka needs make (Debian, Ubuntu: apt-get install make)".into()));
+    }
+    let target = stage.project.target.join("clients");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked", "--manifest-path"]);
+    build.arg(stage.project.clients().join("rdkafka/Cargo.toml"));
+    stage.build(build.env("CARGO_TARGET_DIR", &target))?;
+    Ok(Ok(target.join("debug").join(RDKAFKA)))
+}
+
+/// Tries to install kcat, where that takes no password.
+fn install_kcat(stage: &mut Stage<'_>) -> bool {
+    if !installed("apt-get") {
+        return false;
+    }
+    let mut apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        stage.journal.run(&mut command, CLIENT).is_ok()
+    };
+    let install = ["install", "--yes", "--quiet", "kcat"];
+    apt(&install) || (apt(&["update", "--quiet"]) && apt(&install))
+}
