@@ -143,7 +143,8 @@ impl LogDirs {
             handle.set_aside(&opening.name, broker.doors.entropy.uuid())?;
             exists = false;
         }
-        let config = partition::log_config(&opening.config);
+        let jitter_draw = broker.doors.entropy.number();
+        let config = partition::log_config(&opening.config, jitter_draw);
         let mut producers = Rebuilt::default();
         let log = if exists {
             let mut log = handle.dir.open_log(&opening.name, config, now, &mut producers)?;
@@ -157,7 +158,7 @@ impl LogDirs {
             })?
         };
         let replica = self.replica(broker, handle, opening, &log, producers.states);
-        let state = State::new(replica, log, Arc::clone(&opening.config));
+        let state = State::new(replica, log, Arc::clone(&opening.config), jitter_draw);
         Ok(Partition::new(opening.name.clone(), Arc::clone(handle), state))
     }
 

@@ -29,12 +29,19 @@ pub(crate) struct State {
     pub(super) waiters: FetchWaiters,
     /// Since when there are records that no sync has begun for: `flush.ms` counts from then.
     unsynced_since: Option<Instant>,
+    jitter_draw: u64,
     /// The log was closed or deleted: its files are somebody else's now.
     is_retired: bool,
 }
 
 impl State {
-    pub(crate) fn new(replica: Replica, log: Log, config: Arc<TopicConfig>) -> Self {
+    /// The draw is that of [`log_config`], with which the log was opened.
+    pub(crate) fn new(
+        replica: Replica,
+        log: Log,
+        config: Arc<TopicConfig>,
+        jitter_draw: u64,
+    ) -> Self {
         Self {
             replica,
             log,
@@ -43,6 +50,7 @@ impl State {
             acks: AckQueue::default(),
             waiters: FetchWaiters::default(),
             unsynced_since: None,
+            jitter_draw,
             is_retired: false,
         }
     }
@@ -114,7 +122,7 @@ impl State {
     }
 
     pub(super) fn configure(&mut self, config: Arc<TopicConfig>) {
-        self.log.set_config(log_config(&config));
+        self.log.set_config(log_config(&config, self.jitter_draw));
         let advance = self.replica.configured(replica_config(&config));
         self.config = config;
         self.advanced(advance, Progress::Unknown);
@@ -183,12 +191,16 @@ impl State {
     }
 }
 
-/// What of a topic's configuration the log goes by.
-pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
+/// What of a topic's configuration the log goes by. The draw, any number, decides how much earlier
+/// than `segment.ms` this log closes its segments, up to `segment.jitter.ms`.
+pub(crate) fn log_config(config: &TopicConfig, jitter_draw: u64) -> LogConfig {
+    let jitter_max = config.segment_jitter_ms.min(config.segment_ms);
+    let jitter_max = u64::try_from(jitter_max).unwrap_or(0).saturating_add(1);
+    let segment_jitter_ms = i64::try_from(jitter_draw % jitter_max).expect("at most an i64");
     LogConfig {
         segment_bytes: config.segment_bytes,
         segment_ms: config.segment_ms,
-        segment_jitter_ms: 0,
+        segment_jitter_ms,
         segment_index_bytes: config.segment_index_bytes,
         index_interval_bytes: config.index_interval_bytes,
         retention_ms: config.retention_ms,

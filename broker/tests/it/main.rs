@@ -24,6 +24,7 @@ mod pipelining;
 mod produce;
 mod producers;
 mod retention;
+mod segment_files;
 mod start_faults;
 mod synced_acks;
 mod topics;
