@@ -275,6 +275,7 @@ async fn what_does_not_exist_cannot_be_deleted() {
     let names = vec![unknown.name.clone()];
     let by_name = DeleteTopicsRequest { topic_names: names, ..Default::default() };
     let response = client.call(5, &by_name).await;
+    assert_eq!(response.responses.len(), 1);
     assert_eq!(response.responses[0].error_code, ErrorCode::UnknownTopicOrPartition);
     let by_id = DeleteTopicState { name: None, topic_id: unknown.id };
     let by_id = DeleteTopicsRequest { topics: vec![by_id], ..Default::default() };

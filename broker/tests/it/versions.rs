@@ -159,7 +159,8 @@ async fn a_topic_can_be_created_and_deleted_at_every_version() {
             topic_names: vec![name],
             ..Default::default()
         };
-        let deleted = client.call(version, &request).await.responses.remove(0);
+        let responses = client.call(version, &request).await.responses;
+        let [deleted] = <[_; 1]>::try_from(responses).expect("one answer for one topic");
         let expected = match version {
             // Version 1 has deleted it.
             2 => ErrorCode::UnknownTopicOrPartition,
