@@ -48,23 +48,29 @@ impl ProducerStates {
         Self::default()
     }
 
-    /// The producers of a snapshot. Of each producer's batches, it has only the last: those before
-    /// are known again when the batches of the log before the snapshot are replayed instead.
+    /// The producers of a snapshot: ours, with an entry for each batch that is remembered, or
+    /// Kafka's, with one for each producer.
     pub fn from_snapshot(entries: impl IntoIterator<Item = ProducerStateEntry>) -> Self {
         let mut states = Self::new();
         for entry in entries {
-            let producer = Producer::from_entry(&entry);
+            states.producers.entry(entry.producer_id).or_default().restore(&entry);
+        }
+        for (producer_id, producer) in &states.producers {
             if let Some(first_offset) = producer.transaction_first_offset {
-                states.transactions.begin(entry.producer_id, first_offset);
+                states.transactions.begin(*producer_id, first_offset);
             }
-            states.producers.insert(entry.producer_id, producer);
         }
         states
     }
 
-    /// What a snapshot keeps, in the order of producer ids.
+    /// What a snapshot keeps, in the order of producer ids: an entry for each batch that is
+    /// remembered, the last one last.
+    ///
+    /// Kafka keeps the last batch alone, and reads this the same way: a later entry of a producer
+    /// replaces the one before. But whoever forgets the others takes a retry of one of them for a
+    /// gap, after which a producer can't know what is stored and what isn't.
     pub fn entries(&self) -> impl Iterator<Item = ProducerStateEntry> {
-        self.producers.iter().map(|(producer_id, producer)| producer.to_entry(*producer_id))
+        self.producers.iter().flat_map(|(producer_id, producer)| producer.to_entries(*producer_id))
     }
 
     /// How many producers are known.

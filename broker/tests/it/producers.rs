@@ -63,22 +63,15 @@ async fn the_last_five_batches_are_known_and_a_gap_is_refused() {
     assert_eq!(sequences.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
-/// A snapshot holds each producer's last batch, in Kafka's format and no more than there: what came
-/// before it may be refused, but is never appended again.
+/// Found by a simulated clean restart: a batch of the window that was forgotten was taken for a gap,
+/// and sent again under a new epoch.
 #[tokio::test]
-async fn a_producers_last_batch_is_known_after_a_clean_restart() {
+async fn what_is_known_of_producers_survives_a_clean_restart() {
     let (node, client, topic, id) = setting().await;
     drop(client);
     let node = node.restart().await;
     let mut client = node.connect().await;
-    for sequence in 0..6 {
-        let answered = send(&mut client, &topic, id, (0, sequence)).await;
-        let gap = refused(ErrorCode::OutOfOrderSequenceNumber);
-        assert!(answered == gap || answered == at(sequence.into()), "{answered:?}");
-    }
-    assert_eq!(send(&mut client, &topic, id, (0, 6)).await, at(6));
-    let gap = refused(ErrorCode::OutOfOrderSequenceNumber);
-    assert_eq!(send(&mut client, &topic, id, (0, 8)).await, gap);
+    assert_window(&mut client, &topic, id).await;
     assert_eq!(send(&mut client, &topic, id, (0, 7)).await, at(7));
 }
 

@@ -73,37 +73,48 @@ impl Default for Producer {
 }
 
 impl Producer {
-    pub(super) fn from_entry(entry: &ProducerStateEntry) -> Self {
-        let batch = BatchSequence {
-            last_sequence: entry.last_sequence,
-            last_offset: entry.last_offset,
-            offset_delta: entry.offset_delta,
-            timestamp: entry.timestamp,
-        };
-        Self {
-            epoch: entry.producer_epoch,
-            coordinator_epoch: entry.coordinator_epoch,
-            last_timestamp: entry.timestamp,
-            transaction_first_offset: entry.current_txn_first_offset,
-            batches: Some(batch)
-                .filter(|batch| batch.last_offset >= Offset(0))
-                .into_iter()
-                .collect(),
+    /// Takes over an entry of a snapshot: the next batch of the same epoch, or a new beginning.
+    pub(super) fn restore(&mut self, entry: &ProducerStateEntry) {
+        self.enter_epoch(entry.producer_epoch);
+        self.coordinator_epoch = entry.coordinator_epoch;
+        self.last_timestamp = entry.timestamp;
+        self.transaction_first_offset = entry.current_txn_first_offset;
+        if entry.last_offset >= Offset(0) {
+            self.remember(BatchSequence {
+                last_sequence: entry.last_sequence,
+                last_offset: entry.last_offset,
+                offset_delta: entry.offset_delta,
+                timestamp: entry.timestamp,
+            });
         }
     }
 
-    pub(super) fn to_entry(&self, producer_id: ProducerId) -> ProducerStateEntry {
-        let last = self.batches.back();
-        ProducerStateEntry {
+    /// Its entries in a snapshot: one for each batch, or one that says that there is none.
+    pub(super) fn to_entries(
+        &self,
+        producer_id: ProducerId,
+    ) -> impl Iterator<Item = ProducerStateEntry> {
+        let none = ProducerStateEntry {
             producer_id,
             producer_epoch: self.epoch,
-            last_sequence: last.map_or_else(Sequence::default, |batch| batch.last_sequence),
-            last_offset: last.map_or(NO_OFFSET, |batch| batch.last_offset),
-            offset_delta: last.map_or(0, |batch| batch.offset_delta),
+            last_sequence: Sequence::default(),
+            last_offset: NO_OFFSET,
+            offset_delta: 0,
             timestamp: self.last_timestamp,
             coordinator_epoch: self.coordinator_epoch,
             current_txn_first_offset: self.transaction_first_offset,
-        }
+        };
+        let last = self.batches.len().checked_sub(1);
+        let entries =
+            self.batches.iter().enumerate().map(move |(place, batch)| ProducerStateEntry {
+                last_sequence: batch.last_sequence,
+                last_offset: batch.last_offset,
+                offset_delta: batch.offset_delta,
+                // A marker may have come after the last batch; expiry counts from it.
+                timestamp: if Some(place) == last { none.timestamp } else { batch.timestamp },
+                ..none
+            });
+        self.batches.is_empty().then_some(none).into_iter().chain(entries)
     }
 
     /// The last sequence of this epoch, if it has any batch.
@@ -125,11 +136,15 @@ impl Producer {
 
     pub(super) fn replay_batch(&mut self, header: &BatchHeader) {
         self.enter_epoch(header.producer_epoch);
+        self.remember(BatchSequence::of(header));
+        self.last_timestamp = header.max_timestamp;
+    }
+
+    fn remember(&mut self, batch: BatchSequence) {
         if self.batches.len() == BATCHES_REMEMBERED {
             self.batches.pop_front();
         }
-        self.batches.push_back(BatchSequence::of(header));
-        self.last_timestamp = header.max_timestamp;
+        self.batches.push_back(batch);
     }
 
     /// Ends the open transaction, if there is one, and returns its first offset.
