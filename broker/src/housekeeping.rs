@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
@@ -29,13 +30,17 @@ pub(crate) fn start(broker: &Arc<Broker>) -> Vec<JoinHandle<()>> {
     let config = &broker.config;
     let sync_interval = config.log_flush_scheduler_interval.unwrap_or(SYNC_CHECK_INTERVAL);
     let mut tasks = vec![
-        retention(broker),
-        reopening(broker),
-        every(broker, config.recovery_point_checkpoint_interval, checkpoint),
-        every(broker, config.high_watermark_checkpoint_interval, checkpoint_high_watermarks),
-        every(broker, sync_interval.min(SYNC_CHECK_INTERVAL), sync_overdue),
-        every(broker, SPACE_CHECK_INTERVAL, check_space),
-        every(broker, config.producer_id_expiration_check_interval, expire_producers),
+        every(broker, config.log_retention_check_interval, delete_old_segments),
+        every(broker, REOPEN_INTERVAL, reopen),
+        every(broker, config.recovery_point_checkpoint_interval, blocking(checkpoint)),
+        every(
+            broker,
+            config.high_watermark_checkpoint_interval,
+            blocking(checkpoint_high_watermarks),
+        ),
+        every(broker, sync_interval.min(SYNC_CHECK_INTERVAL), blocking(sync_overdue)),
+        every(broker, SPACE_CHECK_INTERVAL, blocking(check_space)),
+        every(broker, config.producer_id_expiration_check_interval, blocking(expire_producers)),
     ];
     for dir in broker.log_dirs.all() {
         tasks.push(tokio::spawn(Arc::clone(dir).sync_loop(broker.closing.clone())));
@@ -43,45 +48,44 @@ pub(crate) fn start(broker: &Arc<Broker>) -> Vec<JoinHandle<()>> {
     tasks
 }
 
-fn every(broker: &Arc<Broker>, interval: Duration, chore: fn(&Broker)) -> JoinHandle<()> {
+/// Does a chore again and again, with a pause before each time.
+fn every<Done>(
+    broker: &Arc<Broker>,
+    interval: Duration,
+    chore: impl Fn(Arc<Broker>) -> Done + Send + 'static,
+) -> JoinHandle<()>
+where
+    Done: Future<Output = ()> + Send,
+{
     let broker = Arc::clone(broker);
     tokio::spawn(async move {
         let shutdown = broker.shutdown.clone();
         while timeout(interval, shutdown.requested()).await.is_err() {
-            let broker = Arc::clone(&broker);
+            chore(Arc::clone(&broker)).await;
+        }
+    })
+}
+
+/// A chore that waits for the disk: it's done on the blocking pool, as one piece.
+fn blocking(chore: fn(&Broker)) -> impl Fn(Arc<Broker>) -> BoxFuture<'static, ()> {
+    move |broker| {
+        Box::pin(async move {
             if tokio::task::spawn_blocking(move || chore(&broker)).await.is_err() {
                 error!("a bug in a chore: it's tried again");
             }
-        }
-    })
+        })
+    }
 }
 
-/// Tries again what couldn't be opened: a disk that was full may have space by now.
-fn reopening(broker: &Arc<Broker>) -> JoinHandle<()> {
-    let broker = Arc::clone(broker);
-    tokio::spawn(async move {
-        let shutdown = broker.shutdown.clone();
-        while timeout(REOPEN_INTERVAL, shutdown.requested()).await.is_err() {
-            broker.partitions.reopen(&broker).await;
-        }
-    })
-}
-
-fn retention(broker: &Arc<Broker>) -> JoinHandle<()> {
-    let broker = Arc::clone(broker);
-    tokio::spawn(async move {
-        let (shutdown, interval) =
-            (broker.shutdown.clone(), broker.config.log_retention_check_interval);
-        while timeout(interval, shutdown.requested()).await.is_err() {
-            delete_old_segments(&broker).await;
-        }
-    })
-}
-
-async fn delete_old_segments(broker: &Broker) {
+async fn delete_old_segments(broker: Arc<Broker>) {
     for partition in broker.partitions.all() {
         partition.retain(broker.doors.clock.now()).await;
     }
+}
+
+/// Tries again what couldn't be opened: a disk that was full may have space by now.
+async fn reopen(broker: Arc<Broker>) {
+    broker.partitions.reopen(&broker).await;
 }
 
 fn checkpoint(broker: &Broker) {

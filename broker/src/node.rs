@@ -254,15 +254,12 @@ async fn start_controller(
         quorum_election_timeout: config.quorum_election_timeout,
         ..defaults
     };
-    let doors = (
-        doors.quorum_runtime.clone(),
-        ControllerDoors {
-            stores: Arc::clone(&doors.stores),
-            net: Arc::clone(&doors.net),
-            entropy: Arc::clone(&doors.entropy),
-        },
-    );
-    let started = doors.0.spawn(Controller::start(config, doors.1)).await;
+    let own_doors = ControllerDoors {
+        stores: Arc::clone(&doors.stores),
+        net: Arc::clone(&doors.net),
+        entropy: Arc::clone(&doors.entropy),
+    };
+    let started = doors.quorum_runtime.spawn(Controller::start(config, own_doors)).await;
     Ok(Arc::new(started.expect("starting the controller doesn't panic")?))
 }
 
