@@ -160,6 +160,19 @@ impl Broker {
         self.image_changed.notify_waiters();
     }
 
+    /// Waits until the image stands beyond an index in the metadata log.
+    pub(crate) async fn image_beyond(&self, index: i64) {
+        loop {
+            let changed = self.image_changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.image_index() > index {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Waits until the image shows something, within a bound.
     pub(crate) async fn until_image_shows(&self, shows: impl Fn(&ClusterImage) -> bool) {
         let deadline = Instant::now() + IMAGE_WAIT_MAX;

@@ -26,8 +26,8 @@ use crate::{
     controller_channel::{ChannelTimeouts, ControllerChannel},
 };
 
-/// Between two heartbeats while the broker isn't in service yet: every step of its start is waited
-/// for by somebody.
+/// Between two heartbeats while the broker isn't in service yet, unless its image changes: every
+/// step of its start is waited for by somebody.
 const STARTING_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How often a registration that was refused for a passing reason is tried again.
@@ -141,21 +141,32 @@ impl Lifecycle {
                 self.state = State::ShuttingDown;
                 shutdown_deadline = Some(Instant::now() + self.shutdown_time());
             }
+            let told_index = self.broker.image_index();
             let may_shut_down = self.heartbeat().await;
             let late = shutdown_deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if self.state == State::ShuttingDown && (may_shut_down || late) {
                 return;
             }
-            let interval = match self.state {
-                State::InService => self.broker.config.broker_heartbeat_interval,
-                State::Starting | State::ShuttingDown => STARTING_INTERVAL,
-            };
-            if self.state == State::ShuttingDown {
-                sleep(interval).await;
-            } else {
-                let shutdown = self.broker.leaving.clone();
-                let _earlier = timeout(interval, shutdown.requested()).await;
+            self.pause(told_index).await;
+        }
+    }
+
+    /// Waits until it's time for the next heartbeat.
+    async fn pause(&self, told_index: i64) {
+        let leaving = self.broker.leaving.clone();
+        match self.state {
+            State::ShuttingDown => sleep(STARTING_INTERVAL).await,
+            State::InService => {
+                let interval = self.broker.config.broker_heartbeat_interval;
+                let _earlier = timeout(interval, leaving.requested()).await;
             }
+            // The controller waits to hear that the broker has caught up.
+            State::Starting => tokio::select! {
+                biased;
+                () = leaving.requested() => {}
+                () = self.broker.image_beyond(told_index) => {}
+                () = sleep(STARTING_INTERVAL) => {}
+            },
         }
     }
 

@@ -4,7 +4,8 @@
 mod handle;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -24,6 +25,12 @@ use crate::{
 };
 
 pub(crate) use handle::LogDirHandle;
+
+/// How many logs a thread opens before the next ones are anybody's.
+const OPENINGS_AT_ONCE_MAX: usize = 32;
+
+/// In how many parts a thread's share of the logs is opened, at least.
+const PARTS_PER_THREAD: usize = 8;
 
 /// A partition that is to be opened, or created where there is no log of it yet.
 #[derive(Clone, Debug)]
@@ -102,20 +109,42 @@ impl LogDirs {
     ) -> Vec<(Opening, Result<Arc<Partition>, Retry>)> {
         let threads = broker.config.recovery_threads_per_data_dir * self.dirs.len().max(1);
         let free = Arc::new(Semaphore::new(threads));
-        let mut tasks = Vec::with_capacity(openings.len());
-        for opening in openings {
+        // To hand over to a thread takes longer than to open a log that needs no recovery. But one
+        // that does holds up those behind it: so every thread gets its share in several parts.
+        let at_once = (openings.len() / threads / PARTS_PER_THREAD).clamp(1, OPENINGS_AT_ONCE_MAX);
+        let mut jobs = Vec::new();
+        for openings in openings.chunks(at_once).map(<[Opening]>::to_vec) {
             let permit = Arc::clone(&free).acquire_owned().await.expect("never closed");
-            let (broker, what) = (Arc::clone(broker), opening.clone());
-            let task = tokio::task::spawn_blocking(move || {
-                let opened = broker.log_dirs.open(&broker, &what);
+            let broker = Arc::clone(broker);
+            jobs.push(tokio::task::spawn_blocking(move || {
+                let opened = broker.log_dirs.open_some(&broker, openings);
                 drop(permit);
                 opened
-            });
-            tasks.push((opening, task));
+            }));
         }
-        let mut opened = Vec::with_capacity(tasks.len());
-        for (opening, task) in tasks {
-            let partition = match task.await {
+        let mut opened = Vec::with_capacity(openings.len());
+        for job in jobs {
+            opened.extend(job.await.expect("a bug in a log is caught where it is opened"));
+        }
+        for dir in &self.dirs {
+            // What was recovered now need not be recovered again.
+            dir.checkpoint_on_pool().await;
+        }
+        opened
+    }
+
+    /// Opens or creates logs, one after the other. Blocks.
+    fn open_some(
+        &self,
+        broker: &Broker,
+        openings: Vec<Opening>,
+    ) -> Vec<(Opening, Result<Arc<Partition>, Retry>)> {
+        let mut created = BTreeSet::new();
+        let mut opened = Vec::with_capacity(openings.len());
+        for opening in openings {
+            // Nothing is shared with a log that isn't open yet: its bug is its own.
+            let open = AssertUnwindSafe(|| self.open(broker, &opening, &mut created));
+            let partition = match catch_unwind(open) {
                 Ok(Ok(partition)) => Ok(partition),
                 Ok(Err(fault)) => {
                     error!(partition = %opening.name, error = %fault, "cannot be opened");
@@ -129,11 +158,21 @@ impl LogDirs {
             };
             opened.push((opening, partition));
         }
+        // All at once, and before anything is written to one of them.
+        for place in created {
+            self.dirs[place].sync_names();
+        }
         opened
     }
 
-    /// Opens a partition's log where it is, or creates it where the fewest logs are.
-    fn open(&self, broker: &Broker, opening: &Opening) -> Result<Arc<Partition>, storage::Error> {
+    /// Opens a partition's log where it is, or creates it where the fewest logs are. The names in
+    /// the directories of `created` are to be synced then.
+    fn open(
+        &self,
+        broker: &Broker,
+        opening: &Opening,
+        created: &mut BTreeSet<usize>,
+    ) -> Result<Arc<Partition>, storage::Error> {
         let now = broker.doors.clock.now();
         let (place, mut exists) = self.place(&opening.name);
         let handle = &self.dirs[place];
@@ -151,8 +190,10 @@ impl LogDirs {
             log.assign_topic_id(opening.topic_id)?;
             log
         } else {
-            let created = handle.dir.create_log(&opening.name, Some(opening.topic_id), config, now);
-            created.inspect_err(|_| {
+            let (name, topic_id) = (&opening.name, Some(opening.topic_id));
+            let log = handle.dir.create_log_unsynced(name, topic_id, config, now);
+            created.insert(place);
+            log.inspect_err(|_| {
                 // The next try finds no log, and may find another directory.
                 self.places().remove(&opening.name);
             })?

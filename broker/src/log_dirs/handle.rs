@@ -7,14 +7,22 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use protocol::{BrokerEpoch, DirectoryId, TopicPartition, Uuid};
 use storage::{Log, LogDir, Offsets};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 use tracing::{error, info, warn};
 
 use crate::{partition::Partition, server::shutdown::Shutdown};
+
+/// How long after a sync the checkpoint tells of it: what it doesn't tell of is read through at the
+/// next start, if this process is killed.
+const CHECKPOINT_DELAY: Duration = Duration::from_secs(1);
 
 /// One log directory with its queue of partitions to sync.
 #[derive(Debug)]
@@ -80,9 +88,17 @@ impl LogDirHandle {
     /// Syncs what was asked for, each partition once per round, so that many of them share the cost
     /// of waiting for the device.
     pub(crate) async fn sync_loop(self: Arc<Self>, shutdown: Shutdown) {
+        let mut checkpoint_at = None;
         loop {
             tokio::select! {
                 biased;
+                () = sleep_until(checkpoint_at.unwrap_or_else(Instant::now)),
+                    if checkpoint_at.is_some() =>
+                {
+                    checkpoint_at = None;
+                    self.checkpoint_on_pool().await;
+                    continue;
+                }
                 () = self.wake.notified() => {}
                 () = shutdown.requested() => return,
             }
@@ -106,13 +122,28 @@ impl LogDirHandle {
             for (sync, done) in done.await.expect("a sync calls the disk and nothing else") {
                 sync.finish(done);
             }
+            checkpoint_at = checkpoint_at.or_else(|| Some(Instant::now() + CHECKPOINT_DELAY));
         }
+    }
+
+    /// Checkpoints on the blocking pool.
+    pub(super) async fn checkpoint_on_pool(self: &Arc<Self>) {
+        let dir = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || dir.checkpoint()).await;
+        done.expect("a checkpoint calls the disk and nothing else");
     }
 
     /// Forgets a partition that is going to be deleted.
     pub(super) fn forget(&self, partition: &TopicPartition) {
         let mut to_sync = self.to_sync.lock().unwrap_or_else(PoisonError::into_inner);
         to_sync.remove(partition);
+    }
+
+    /// Makes the names of created logs durable. Where that fails, the directory is offline. Blocks.
+    pub(super) fn sync_names(&self) {
+        if let Err(fault) = self.dir.sync_names() {
+            error!(error = %fault, "new logs are not durable");
+        }
     }
 
     /// Deletes a log of this directory. Blocks.

@@ -153,11 +153,28 @@ impl LogDir {
         Ok(directories.filter_map(|entry| parse_log_name(&entry.name)).collect())
     }
 
-    /// Creates the directory of a new log. Segment files come with the first records.
+    /// Creates the directory of a new log, durably. Segment files come with the first records.
     ///
     /// # Errors
     /// [`Error::Io`]: among others, when there is such a directory; [`Error::LogDirOffline`].
     pub fn create_log(
+        self: &Arc<Self>,
+        partition: &TopicPartition,
+        topic_id: Option<TopicId>,
+        config: LogConfig,
+        now: Timestamp,
+    ) -> Result<Log, Error> {
+        let log = self.create_log_unsynced(partition, topic_id, config, now)?;
+        self.sync_names()?;
+        Ok(log)
+    }
+
+    /// Like [`LogDir::create_log`], for many logs that share one [`LogDir::sync_names`]. Nothing may
+    /// be written to them before that: it could be reported durable, and its directory be lost.
+    ///
+    /// # Errors
+    /// As [`LogDir::create_log`].
+    pub fn create_log_unsynced(
         self: &Arc<Self>,
         partition: &TopicPartition,
         topic_id: Option<TopicId>,
@@ -177,8 +194,16 @@ impl LogDir {
         if let Some(topic_id) = topic_id {
             self.write_partition_metadata(&path, topic_id)?;
         }
-        self.check_sync(&self.path, self.disk.sync_dir(&self.path))?;
         Ok(Log::empty(self, partition.clone(), path, topic_id, config, Offset(0), now))
+    }
+
+    /// Makes the names of the logs in this directory durable.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::LogDirOffline`]. After a failed sync the directory is offline.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        self.online()?;
+        self.check_sync(&self.path, self.disk.sync_dir(&self.path))
     }
 
     /// Opens a log, and recovers it unless the directory was closed cleanly. Logs are independent

@@ -34,7 +34,9 @@ pub(crate) struct Scan {
     position: u64,
     limit: u64,
     read_bytes: usize,
+    /// Its start holds what was read last; the rest is left from larger reads.
     buffer: Vec<u8>,
+    buffered: usize,
     /// Where in the file the buffer starts.
     buffered_at: u64,
 }
@@ -49,6 +51,7 @@ impl Scan {
             limit,
             read_bytes: READ_BYTES,
             buffer: Vec::new(),
+            buffered: 0,
             buffered_at: 0,
         }
     }
@@ -115,6 +118,7 @@ impl Scan {
         let len = self.left(position).min(len);
         let Some(found) = self.read(position, len)?.map(<[u8]>::len) else { return Ok(None) };
         let start = usize::try_from(position - self.buffered_at).expect("it is in the buffer");
+        self.buffered = 0;
         let buffer = Bytes::from(std::mem::take(&mut self.buffer));
         Ok(Some(buffer.slice(start..start + found)))
     }
@@ -126,20 +130,23 @@ impl Scan {
     /// Up to `len` bytes; fewer only at the end.
     fn read(&mut self, position: u64, len: usize) -> Result<Option<&[u8]>, Error> {
         let len = self.left(position).min(len);
-        let buffered = position >= self.buffered_at
-            && position + len as u64 <= self.buffered_at + self.buffer.len() as u64;
-        if !buffered {
-            self.buffer.clear();
-            self.buffer.resize(self.left(position).min(len.max(self.read_bytes)), 0);
+        let is_buffered = position >= self.buffered_at
+            && position + len as u64 <= self.buffered_at + self.buffered as u64;
+        if !is_buffered {
+            let wanted = self.left(position).min(len.max(self.read_bytes));
+            if self.buffer.len() < wanted {
+                self.buffer.resize(wanted, 0);
+            }
             self.buffered_at = position;
-            let read = self.file.read(self.touch, &mut self.buffer, position)?;
-            self.buffer.truncate(read.unwrap_or(0));
-            if self.touch == Touch::Memory && self.buffer.len() < len {
+            let read = self.file.read(self.touch, &mut self.buffer[..wanted], position);
+            self.buffered = read.as_ref().map_or(0, |read| read.unwrap_or(0));
+            read?;
+            if self.touch == Touch::Memory && self.buffered < len {
                 return Ok(None);
             }
         }
         let start = usize::try_from(position - self.buffered_at).expect("it is in the buffer");
-        let end = (start + len).min(self.buffer.len());
+        let end = (start + len).min(self.buffered);
         Ok(Some(&self.buffer[start..end]))
     }
 }

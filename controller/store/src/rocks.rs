@@ -10,8 +10,8 @@ use std::{
 };
 
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, IteratorMode, LogLevel,
-    Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, InfoLogger, IteratorMode,
+    LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::{Batch, Durability, Entry, Error, Operation, Order, Store, Stores};
@@ -24,9 +24,9 @@ const MEMTABLE_BYTES: usize = 2 << 20;
 const WAL_BYTES_MAX: u64 = 16 << 20;
 /// One thread flushes, one compacts.
 const BACKGROUND_JOBS: i32 = 2;
-/// RocksDB's own text log: this file and the one before it.
-const INFO_LOG_FILES: usize = 2;
-const INFO_LOG_BYTES: usize = 1 << 20;
+/// The room that a new manifest takes at once, and gives back at the next start. It holds the names
+/// of a handful of files.
+const MANIFEST_BYTES: usize = 64 << 10;
 
 /// Opens RocksDB databases.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,9 +68,13 @@ impl RocksStores {
         options.set_stats_dump_period_sec(0);
         options.set_stats_persist_period_sec(0);
         options.set_skip_stats_update_on_db_open(true);
-        options.set_log_level(LogLevel::Warn);
-        options.set_keep_log_file_num(INFO_LOG_FILES);
-        options.set_max_log_file_size(INFO_LOG_BYTES);
+        // What it has to say goes where the node's own words go. A text log of its own would take
+        // its options down at every start, in a thousand lines and as many writes.
+        let logger = InfoLogger::new_stderr_logger(LogLevel::Warn, Some("rocksdb "));
+        options.set_info_logger(logger);
+        // A start opens a handful of files, which doesn't take its 16 threads.
+        options.set_max_file_opening_threads(1);
+        options.set_manifest_preallocation_size(MANIFEST_BYTES);
         options
     }
 }

@@ -53,8 +53,10 @@ impl Disk for OsDisk {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             if let Ok(name) = entry.file_name().into_string() {
+                let kind = entry.file_type()?;
                 // Follows links: people put log directories on other disks that way.
-                let is_dir = fs::metadata(entry.path()).is_ok_and(|found| found.is_dir());
+                let leads_to_dir = || fs::metadata(entry.path()).is_ok_and(|found| found.is_dir());
+                let is_dir = kind.is_dir() || (kind.is_symlink() && leads_to_dir());
                 entries.push(Entry { name, is_dir });
             }
         }
