@@ -7,6 +7,16 @@ use tokio::time::Instant;
 use crate::door::Entropy;
 
 /// Waits that double up to a limit, with jitter: clients that failed together don't return together.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use client::{backoff::Backoff, door::SystemEntropy};
+///
+/// let backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(1) };
+/// let third = backoff.after(3, &SystemEntropy);
+/// assert!((320..=480).contains(&third.as_millis()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The first wait, before jitter.

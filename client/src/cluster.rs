@@ -93,6 +93,22 @@ struct Shared {
 impl Cluster {
     /// Finds the cluster: asks the first broker that answers for all the others.
     ///
+    /// ```no_run
+    /// use client::{Cluster, ClusterOptions, Doors, Endpoint};
+    ///
+    /// # async fn example() -> Result<(), client::Error> {
+    /// let bootstrap = Endpoint::parse_list("kafka-1:9092,kafka-2:9092").expect("endpoints");
+    /// let cluster = Cluster::connect(Doors::system(), bootstrap, ClusterOptions::default()).await?;
+    /// for broker in cluster.brokers() {
+    ///     println!("broker {} at {}", broker.id, broker.endpoint);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Without any endpoint.
+    ///
     /// # Errors
     /// The last broker's error, when none of them answers within `retry_for`.
     pub async fn connect(
@@ -186,6 +202,17 @@ impl Cluster {
 
     /// Who leads a partition.
     ///
+    /// ```no_run
+    /// use client::protocol::{PartitionIndex, TopicPartition};
+    ///
+    /// # async fn example(cluster: client::Cluster) -> Result<(), client::Error> {
+    /// let first = TopicPartition { topic: "positions".into(), partition: PartitionIndex(0) };
+    /// let leader = cluster.leader(&first).await?;
+    /// println!("broker {} leads {first} in epoch {}", leader.id, leader.epoch);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Cluster::topic`]; a partition that doesn't exist or has no leader at the moment.
     pub async fn leader(&self, of: &TopicPartition) -> Result<Leader, Error> {
@@ -244,7 +271,8 @@ impl Cluster {
         self.ask_topics(topics, self.shared.options.allow_auto_topic_creation).await
     }
 
-    async fn ask_topics(
+    /// [`Cluster::refresh`], saying whether asking may create them.
+    pub(crate) async fn ask_topics(
         &self,
         topics: &[TopicName],
         may_create: bool,

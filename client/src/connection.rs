@@ -118,6 +118,21 @@ impl Waiting {
 impl Connection {
     /// Connects, and agrees on versions.
     ///
+    /// ```no_run
+    /// use client::{
+    ///     Connection, ConnectionOptions, net::Tcp,
+    ///     protocol::api::describe_cluster::DescribeClusterRequest,
+    /// };
+    ///
+    /// # async fn example() -> Result<(), client::Error> {
+    /// let options = ConnectionOptions::default();
+    /// let connection = Connection::open(&Tcp, "localhost", 9092, &options).await?;
+    /// let cluster = connection.call(&DescribeClusterRequest::default()).await?;
+    /// println!("{} is part of cluster {}", connection.address(), cluster.cluster_id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// No connection, no answer within `connect_timeout`, or a peer that isn't a Kafka broker.
     pub async fn open(
@@ -272,6 +287,18 @@ impl Connection {
     /// which these calls return.
     ///
     /// Waits while too many are in flight. A dropped call has queued nothing.
+    ///
+    /// ```no_run
+    /// use client::protocol::api::metadata::MetadataRequest;
+    ///
+    /// # async fn example(connection: client::Connection) -> Result<(), client::Error> {
+    /// // Two questions on the way at once.
+    /// let first = connection.send(&MetadataRequest::default()).await?;
+    /// let second = connection.send(&MetadataRequest::default()).await?;
+    /// assert_eq!(first.response().await?.topics, second.response().await?.topics);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A connection that has ended, or no common version.

@@ -2,86 +2,75 @@
 //!
 //! The consumer is told which partitions to read; sharing them out within a group is not its
 //! business. One long-polling Fetch is under way to each broker that leads some of them, also while
-//! the caller works on what the last one brought.
+//! the application works on what the last one brought.
 
+mod aborted;
+mod answers;
 mod assigned;
-mod records;
+mod fetch_session;
+mod fetched;
+mod fetcher;
+mod options;
+mod read_ahead;
+mod record;
 mod requests;
+mod reset;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     fmt,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use protocol::{BrokerId, ErrorCode, Offset, TopicName, TopicPartition, api::fetch::PartitionData};
-use tokio::{
-    select,
-    time::{Instant, sleep_until},
-};
+use futures_util::{future::BoxFuture, stream::FuturesUnordered};
+use protocol::{BrokerId, ErrorCode, LeaderEpoch, Offset, Timestamp, TopicPartition};
+use tokio::time::{Instant, timeout};
 
-use self::{assigned::Assigned, requests::From};
+use self::{answers::Event, assigned::Assigned, fetched::Point, fetcher::Peer};
 use crate::{
+    admin::Admin,
     backoff::Pace,
     cluster::{Cluster, Pool},
     error::Error,
-    metadata_cache::Leader,
-    offsets::{Found, Isolation, Place, Question},
+    offsets::{Found, Isolation, Place},
 };
 
-pub use records::ConsumerRecord;
-
-/// Where to read on when the position is unset or no longer there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OffsetReset {
-    /// From the first record that is still there.
-    Earliest,
-    /// From the end.
-    #[default]
-    Latest,
-    /// Nowhere: [`Consumer::poll`] returns [`Error::OffsetOutOfRange`].
-    None,
-}
-
-/// How a consumer reads. The default is Kafka's.
-#[derive(Clone, Debug)]
-pub struct ConsumerOptions {
-    /// What it sees of transactions.
-    pub isolation: Isolation,
-    /// Where to read on when the position is unset or no longer there.
-    pub offset_reset: OffsetReset,
-    /// How long a broker may wait for `min_bytes`.
-    pub max_wait: Duration,
-    /// How many bytes a broker waits for.
-    pub min_bytes: i32,
-    /// How many bytes a broker answers at most, but for a first batch that is larger.
-    pub max_bytes: i32,
-    /// How many of them may be of one partition.
-    pub partition_max_bytes: i32,
-    /// How large a batch may be when it's decompressed, in bytes.
-    pub batch_bytes_max: usize,
-    /// How many records one poll returns at most.
-    pub poll_records_max: usize,
-}
-
-impl Default for ConsumerOptions {
-    fn default() -> Self {
-        Self {
-            isolation: Isolation::default(),
-            offset_reset: OffsetReset::default(),
-            max_wait: Duration::from_millis(500),
-            min_bytes: 1,
-            max_bytes: 50 << 20,
-            partition_max_bytes: 1 << 20,
-            batch_bytes_max: 256 << 20,
-            poll_records_max: 500,
-        }
-    }
-}
+pub use options::{ConsumerOptions, OffsetReset};
+pub use record::ConsumerRecord;
 
 /// Reads partitions.
+///
+/// A consumer works while it is called: [`Consumer::poll`] hands out what has come and asks for
+/// more, so that the brokers' next answers are on their way while the application works on the
+/// last ones. What is fetched ahead has a bound, [`ConsumerOptions::read_ahead_bytes`].
+///
+/// Brokers that lose records, by an unclean election, don't deceive it: it remembers the leader's
+/// epoch of what it has read, and finds out when the log has something else in that place
+/// (KIP-320). It then reads on from where the logs part, or with [`OffsetReset::None`] says so.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use client::{Cluster, Consumer, ConsumerOptions, OffsetReset, protocol::TopicPartition};
+///
+/// async fn follow(cluster: Cluster) -> Result<(), client::Error> {
+///     let topic = cluster.wait_for_topic(&"positions".into()).await?;
+///     let options =
+///         ConsumerOptions { offset_reset: OffsetReset::Earliest, ..Default::default() };
+///     let mut consumer = Consumer::new(cluster, options);
+///     let partitions = topic.partitions.keys();
+///     consumer.assign(partitions.map(|&partition| TopicPartition {
+///         topic: topic.name.clone(),
+///         partition,
+///     }));
+///     loop {
+///         for record in consumer.poll(Duration::from_secs(1)).await? {
+///             println!("{} {}: {:?}", record.partition, record.offset, record.value);
+///         }
+///     }
+/// }
+/// ```
 pub struct Consumer {
     cluster: Cluster,
     options: ConsumerOptions,
@@ -89,28 +78,16 @@ pub struct Consumer {
     fetches: Arc<Pool>,
     questions: Arc<Pool>,
     assigned: BTreeMap<TopicPartition, Assigned>,
+    /// Partitions with something to hand out, in turn.
+    line: VecDeque<TopicPartition>,
+    peers: BTreeMap<BrokerId, Peer>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
-    /// Brokers with a fetch under way, and with a question.
-    fetching: BTreeSet<BrokerId>,
-    asking: BTreeSet<BrokerId>,
     metadata_pace: Pace,
-    /// The partition whose records were handed out last: others come first in the next fetch.
-    cursor: Option<TopicPartition>,
+    /// Whether something has happened since requests were started.
+    has_changed: bool,
+    /// When to start requests even if nothing happens.
+    wake_at: Option<Instant>,
     errors: VecDeque<Error>,
-}
-
-enum Event {
-    Fetched {
-        broker: BrokerId,
-        from: BTreeMap<TopicPartition, Offset>,
-        result: Result<BTreeMap<TopicPartition, PartitionData>, Error>,
-    },
-    Located {
-        broker: BrokerId,
-        sought: BTreeMap<TopicPartition, Place>,
-        result: Result<BTreeMap<TopicPartition, Result<Found, Error>>, Error>,
-    },
-    MetadataAsked(Result<(), Error>),
 }
 
 impl Consumer {
@@ -123,50 +100,132 @@ impl Consumer {
             cluster,
             options,
             assigned: BTreeMap::new(),
+            line: VecDeque::new(),
+            peers: BTreeMap::new(),
             events: FuturesUnordered::new(),
-            fetching: BTreeSet::new(),
-            asking: BTreeSet::new(),
             metadata_pace: Pace::default(),
-            cursor: None,
+            has_changed: true,
+            wake_at: None,
             errors: VecDeque::new(),
         }
     }
 
     /// Says which partitions to read from now on. Those that were read already go on where they
-    /// are; the others begin where the reset policy says, unless they're sent elsewhere.
+    /// are, paused or not; the others begin where the reset policy says, unless they're sent
+    /// elsewhere.
     pub fn assign(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
         let mut before = std::mem::take(&mut self.assigned);
         let keep = |partition: TopicPartition| {
-            let assigned = before.remove(&partition).unwrap_or_else(Assigned::new);
+            let assigned = before.remove(&partition).unwrap_or_default();
             (partition, assigned)
         };
         self.assigned = partitions.into_iter().map(keep).collect();
+        // In a running session the brokers may have no news of a partition that was assigned just
+        // before, but it begins with none.
+        self.peers.values_mut().for_each(|peer| peer.asks_anew = true);
+        self.line.retain(|partition| self.assigned.contains_key(partition));
+        self.has_changed = true;
     }
 
-    /// The partitions that are read.
+    /// The partitions that are read, paused or not.
     pub fn assignment(&self) -> impl Iterator<Item = &TopicPartition> {
         self.assigned.keys()
     }
 
-    /// Reads a partition from another place on.
+    /// Reads a partition from another place on: an offset, the beginning, the end, a time. It takes
+    /// effect with the next [`Consumer::poll`], also where the place must be asked for.
+    ///
+    /// ```no_run
+    /// use client::{Consumer, Place, protocol::{Timestamp, TopicPartition}};
+    ///
+    /// fn from_new_year(
+    ///     consumer: &mut Consumer,
+    ///     partition: &TopicPartition,
+    /// ) -> Result<(), client::Error> {
+    ///     consumer.seek(partition, Place::Time(Timestamp(1_767_225_600_000)))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotAssigned`].
     pub fn seek(&mut self, partition: &TopicPartition, place: Place) -> Result<(), Error> {
         self.assigned_mut(partition)?.seek(place);
+        self.has_changed = true;
         Ok(())
     }
 
-    /// The offset of the next record that [`Consumer::poll`] returns of a partition, asking the
-    /// broker where that isn't known yet.
+    /// Reads a partition on from where somebody left off: at an offset, behind a record of this
+    /// leader's epoch. If the log has lost that record meanwhile, it is noticed (KIP-320).
+    ///
+    /// # Errors
+    /// [`Error::NotAssigned`].
+    pub fn seek_behind(
+        &mut self,
+        partition: &TopicPartition,
+        offset: Offset,
+        epoch: LeaderEpoch,
+    ) -> Result<(), Error> {
+        let next = Point { offset, epoch };
+        self.assigned_mut(partition)?.go_to(next, LeaderEpoch::default());
+        self.has_changed = true;
+        Ok(())
+    }
+
+    /// Hands out nothing of these partitions until they are resumed. They stay assigned and keep
+    /// their positions, and what was fetched of them as long as the memory isn't needed for others.
+    ///
+    /// # Errors
+    /// [`Error::NotAssigned`]; then none of them is paused.
+    pub fn pause<'a>(
+        &mut self,
+        partitions: impl IntoIterator<Item = &'a TopicPartition>,
+    ) -> Result<(), Error> {
+        self.set_paused(partitions, true)
+    }
+
+    /// Goes on with partitions that were paused, and with others as before.
+    ///
+    /// # Errors
+    /// [`Error::NotAssigned`]; then none of them is resumed.
+    pub fn resume<'a>(
+        &mut self,
+        partitions: impl IntoIterator<Item = &'a TopicPartition>,
+    ) -> Result<(), Error> {
+        self.set_paused(partitions, false)
+    }
+
+    /// The assigned partitions that are paused.
+    pub fn paused(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.assigned.iter().filter(|(_, assigned)| assigned.is_paused).map(|(at, _)| at)
+    }
+
+    fn set_paused<'a>(
+        &mut self,
+        partitions: impl IntoIterator<Item = &'a TopicPartition>,
+        is_paused: bool,
+    ) -> Result<(), Error> {
+        let partitions: Vec<_> = partitions.into_iter().collect();
+        for partition in &partitions {
+            self.assigned_mut(partition)?;
+        }
+        for partition in partitions {
+            self.assigned_mut(partition)?.is_paused = is_paused;
+            self.stand_in_line(partition);
+        }
+        self.has_changed = true;
+        Ok(())
+    }
+
+    /// The offset of the next record that [`Consumer::poll`] returns of a partition, or one before
+    /// it that has no record; asks the broker where it isn't known yet.
     ///
     /// # Errors
     /// [`Error::NotAssigned`]; why it could not be found out within the cluster's `retry_for`.
     pub async fn position(&mut self, partition: &TopicPartition) -> Result<Offset, Error> {
         let deadline = Instant::now() + self.cluster.options().retry_for;
         loop {
-            if let Some(position) = self.assigned_mut(partition)?.position() {
-                return Ok(position);
+            if let Some(next) = self.assigned_mut(partition)?.next() {
+                return Ok(next.offset);
             }
             if let Some(error) = self.errors.pop_front() {
                 return Err(error);
@@ -178,14 +237,96 @@ impl Consumer {
         }
     }
 
-    /// The end of a partition as a reader sees it, by the last answer that brought one.
+    /// The end of what is replicated of a partition, by the last answer that brought news of it;
+    /// none before the first one.
     #[must_use]
     pub fn high_watermark(&self, partition: &TopicPartition) -> Option<Offset> {
-        self.assigned.get(partition)?.high_watermark
+        Some(self.assigned.get(partition)?.watermarks?.high_watermark)
+    }
+
+    /// How many offsets the position of a partition is behind the end that this consumer may read
+    /// to, by the last answer that brought news of it; none before the first one.
+    #[must_use]
+    pub fn lag(&self, partition: &TopicPartition) -> Option<i64> {
+        let assigned = self.assigned.get(partition)?;
+        let (next, watermarks) = (assigned.next()?, assigned.watermarks?);
+        let end = match self.options.isolation {
+            Isolation::ReadCommitted if watermarks.last_stable_offset.0 >= 0 => {
+                watermarks.last_stable_offset
+            }
+            _ => watermarks.high_watermark,
+        };
+        Some((end.0 - next.offset.0).max(0))
+    }
+
+    /// The first record of each partition at or after a time (milliseconds since 1970), where there
+    /// is one. The partitions needn't be assigned.
+    ///
+    /// # Errors
+    /// A partition that doesn't exist; no leader that answers within the cluster's `retry_for`.
+    pub async fn offsets_for_times(
+        &self,
+        times: impl IntoIterator<Item = (TopicPartition, Timestamp)>,
+    ) -> Result<BTreeMap<TopicPartition, Found>, Error> {
+        self.find(times.into_iter().map(|(at, time)| (at, Place::Time(time)))).await
+    }
+
+    /// Where each partition begins. The partitions needn't be assigned.
+    ///
+    /// # Errors
+    /// As [`Consumer::offsets_for_times`].
+    pub async fn beginning_offsets(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, Offset>, Error> {
+        self.find_ends(partitions, Place::Beginning).await
+    }
+
+    /// Where each partition ends: behind the last record that this consumer may read, be it there
+    /// yet or compacted away. The partitions needn't be assigned.
+    ///
+    /// ```no_run
+    /// use client::{Consumer, protocol::TopicPartition};
+    ///
+    /// async fn is_read(consumer: &mut Consumer, at: TopicPartition) -> Result<bool, client::Error> {
+    ///     let ends = consumer.end_offsets([at.clone()]).await?;
+    ///     Ok(consumer.position(&at).await? >= ends[&at])
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Consumer::offsets_for_times`].
+    pub async fn end_offsets(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, Offset>, Error> {
+        self.find_ends(partitions, Place::End).await
+    }
+
+    async fn find_ends(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        place: Place,
+    ) -> Result<BTreeMap<TopicPartition, Offset>, Error> {
+        let found = self.find(partitions.into_iter().map(|at| (at, place))).await?;
+        let offset = |(at, found): (TopicPartition, Found)| match found.offset {
+            Some(offset) => Ok((at, offset)),
+            None => Err(Error::answer(ErrorCode::OffsetNotAvailable, &at, None)),
+        };
+        found.into_iter().map(offset).collect()
+    }
+
+    async fn find(
+        &self,
+        places: impl Iterator<Item = (TopicPartition, Place)>,
+    ) -> Result<BTreeMap<TopicPartition, Found>, Error> {
+        let admin = Admin::new(self.cluster.clone());
+        admin.list_offsets(&places.collect(), self.options.isolation).await
     }
 
     /// The next records: of each partition in the order of their offsets. Waits for some for a
-    /// while; then there are none.
+    /// while; then there are none. What has been fetched already is returned without waiting.
+    /// A call that is dropped loses nothing.
     ///
     /// # Errors
     /// What won't pass by itself, after all records that came before it have been returned. Reading
@@ -196,9 +337,7 @@ impl Consumer {
             self.take_in_what_is_there();
             let records = self.take();
             if !records.is_empty() {
-                // The next fetch is on its way while the caller works.
-                self.start(Instant::now());
-                self.take_in_what_is_there();
+                self.start_what_is_due();
                 return Ok(records);
             }
             if let Some(error) = self.errors.pop_front() {
@@ -212,292 +351,58 @@ impl Consumer {
         }
     }
 
+    /// Ends the fetch sessions with the brokers. Those of a consumer that is dropped instead, or
+    /// that can't be ended within a request's timeout, take up a place at their broker until it
+    /// needs it for others.
+    pub async fn close(self) {
+        let at_most = self.cluster.options().connection.request_timeout;
+        if timeout(at_most, self.end_sessions()).await.is_err() {
+            tracing::debug!("fetch sessions are left to the brokers");
+        }
+    }
+
     fn assigned_mut(&mut self, partition: &TopicPartition) -> Result<&mut Assigned, Error> {
         let assigned = self.assigned.get_mut(partition);
         assigned.ok_or_else(|| Error::NotAssigned { partition: partition.clone() })
     }
 
-    /// Hands out records, beginning with the partition behind the last one, so that all have their
-    /// turn.
+    /// Lets a partition have its turn, if it has something to hand out.
+    fn stand_in_line(&mut self, partition: &TopicPartition) {
+        if let Some(assigned) = self.assigned.get_mut(partition)
+            && assigned.is_ready()
+            && !assigned.is_in_line
+        {
+            assigned.is_in_line = true;
+            self.line.push_back(partition.clone());
+        }
+    }
+
+    /// Hands out records, of one partition after the other.
     fn take(&mut self) -> Vec<ConsumerRecord> {
+        let ConsumerOptions { poll_records_max, batch_bytes_max, .. } = self.options;
         let mut records = Vec::new();
-        for partition in self.in_turn() {
-            let room = self.options.poll_records_max - records.len();
-            let assigned = self.assigned.get_mut(&partition).expect("listed above");
-            let before = records.len();
-            records.extend(assigned.take(room));
-            if records.len() > before {
-                self.cursor = Some(partition);
+        while records.len() < poll_records_max
+            && let Some(partition) = self.line.pop_front()
+        {
+            let Some(assigned) = self.assigned.get_mut(&partition) else { continue };
+            assigned.is_in_line = false;
+            if assigned.is_paused {
+                continue;
             }
-            if records.len() >= self.options.poll_records_max {
-                break;
+            if records.is_empty() {
+                records.reserve(poll_records_max.min(1024));
+            }
+            let had_room = self.has_room(&partition);
+            let assigned = self.assigned.get_mut(&partition).expect("found above");
+            match assigned.take(&partition, poll_records_max, batch_bytes_max, &mut records) {
+                Ok(let_go) => {
+                    self.has_changed |= let_go || had_room != self.has_room(&partition);
+                    self.stand_in_line(&partition);
+                }
+                Err((offset, source)) => self.on_corrupt(&partition, offset, source),
             }
         }
         records
-    }
-
-    /// The partitions, from the one behind the cursor on.
-    fn in_turn(&self) -> Vec<TopicPartition> {
-        let mut partitions: Vec<_> = self.assigned.keys().cloned().collect();
-        if let Some(cursor) = &self.cursor {
-            let behind = partitions.partition_point(|partition| partition <= cursor);
-            partitions.rotate_left(behind);
-        }
-        partitions
-    }
-
-    /// Starts what can be started, and waits for something to happen, until the deadline at most.
-    async fn step(&mut self, deadline: Instant) {
-        let wake_at = self.start(Instant::now()).map_or(deadline, |at| at.min(deadline));
-        if !self.errors.is_empty() {
-            return;
-        }
-        select! {
-            biased;
-            Some(event) = self.events.next() => self.on(event),
-            () = sleep_until(wake_at) => {}
-        }
-    }
-
-    fn take_in_what_is_there(&mut self) {
-        while let Some(Some(event)) = self.events.next().now_or_never() {
-            self.on(event);
-        }
-    }
-
-    /// Starts requests for all partitions that have none under way. Returns when to look again,
-    /// should nothing else happen.
-    fn start(&mut self, now: Instant) -> Option<Instant> {
-        let mut unknown = BTreeSet::new();
-        let mut fetches: BTreeMap<BrokerId, Vec<(TopicPartition, From)>> = BTreeMap::new();
-        let mut sought: BTreeMap<BrokerId, BTreeMap<TopicPartition, (Place, Question)>> =
-            BTreeMap::new();
-        for partition in self.in_turn() {
-            self.reset_if_unset(&partition);
-            let assigned = &self.assigned[&partition];
-            if assigned.is_paused(now) {
-                continue;
-            }
-            let Some((leader, topic_id)) = self.leader(&partition) else {
-                self.cluster.invalidate(&partition.topic);
-                unknown.insert(partition.topic);
-                continue;
-            };
-            let question =
-                assigned.sought().map(|place| (place, Question::new(place, leader.epoch)));
-            if let Some((place, Some(question))) = question {
-                sought.entry(leader.id).or_default().insert(partition, (place, question));
-            } else if let Some(offset) = assigned.fetch_from(self.options.poll_records_max) {
-                let from = From { offset, leader_epoch: leader.epoch, topic_id };
-                fetches.entry(leader.id).or_default().push((partition, from));
-            }
-        }
-        for (broker, partitions) in fetches {
-            self.start_fetch(broker, partitions);
-        }
-        for (broker, questions) in sought {
-            self.start_locating(broker, questions);
-        }
-        if !unknown.is_empty() {
-            self.ask_metadata(unknown, now);
-        }
-        let pauses = self.assigned.values().filter_map(|assigned| assigned.paused_until);
-        pauses.chain(self.metadata_pace.wake_at(now)).filter(|at| *at > now).min()
-    }
-
-    fn leader(&self, of: &TopicPartition) -> Option<(Leader, Option<protocol::TopicId>)> {
-        let topic = self.cluster.known_topic(&of.topic)?;
-        Some((topic.leader(of.partition)?, topic.id))
-    }
-
-    fn start_fetch(&mut self, broker: BrokerId, partitions: Vec<(TopicPartition, From)>) {
-        if !self.fetching.insert(broker) {
-            return;
-        }
-        let from = partitions.iter().map(|(at, from)| (at.clone(), from.offset)).collect();
-        let (pool, options) = (self.fetches.clone(), self.options.clone());
-        let fetching = async move {
-            let result = requests::fetch(pool, broker, options, partitions).await;
-            Event::Fetched { broker, from, result }
-        };
-        self.events.push(fetching.boxed());
-    }
-
-    fn start_locating(
-        &mut self,
-        broker: BrokerId,
-        questions: BTreeMap<TopicPartition, (Place, Question)>,
-    ) {
-        if !self.asking.insert(broker) {
-            return;
-        }
-        let sought = questions.iter().map(|(at, (place, _))| (at.clone(), *place)).collect();
-        let questions = questions.into_iter().map(|(at, (_, question))| (at, question)).collect();
-        let (pool, options) = (self.questions.clone(), self.options.clone());
-        let locating = async move {
-            let result = requests::locate(pool, broker, options, questions).await;
-            Event::Located { broker, sought, result }
-        };
-        self.events.push(locating.boxed());
-    }
-
-    fn ask_metadata(&mut self, topics: BTreeSet<TopicName>, now: Instant) {
-        if self.metadata_pace.may_begin(now) {
-            let (cluster, topics) = (self.cluster.clone(), Vec::from_iter(topics));
-            let asking =
-                async move { Event::MetadataAsked(cluster.refresh(&topics).await.map(|_| ())) };
-            self.events.push(asking.boxed());
-        }
-    }
-
-    fn on(&mut self, event: Event) {
-        match event {
-            Event::Fetched { broker, from, result } => {
-                self.fetching.remove(&broker);
-                match result {
-                    Ok(mut answers) => {
-                        for (partition, offset) in from {
-                            // What the answer leaves out has no news.
-                            if let Some(data) = answers.remove(&partition) {
-                                self.on_fetched(&partition, offset, data);
-                            }
-                        }
-                    }
-                    Err(error) => self.on_broker_failed(broker, from.into_keys(), &error),
-                }
-            }
-            Event::Located { broker, sought, result } => {
-                self.asking.remove(&broker);
-                match result {
-                    Ok(mut answers) => {
-                        for (partition, place) in sought {
-                            let missing = || {
-                                let message = "the broker's answer leaves it out";
-                                let code = ErrorCode::UnknownServerError;
-                                Err(Error::answer(code, &partition, Some(message)))
-                            };
-                            let answer = answers.remove(&partition).unwrap_or_else(missing);
-                            self.on_located(&partition, place, answer);
-                        }
-                    }
-                    Err(error) => self.on_broker_failed(broker, sought.into_keys(), &error),
-                }
-            }
-            Event::MetadataAsked(result) => {
-                let cluster = &self.cluster;
-                let wait = cluster.options().backoff.after(1, &*cluster.doors().entropy);
-                self.metadata_pace.end(Instant::now() + wait);
-                if let Err(error) = result {
-                    tracing::debug!(%error, "no metadata");
-                }
-            }
-        }
-    }
-
-    fn on_fetched(&mut self, at: &TopicPartition, offset: Offset, data: PartitionData) {
-        let Some(assigned) = self.assigned.get_mut(at) else { return };
-        if !assigned.is_fetching(offset) {
-            return;
-        }
-        if data.error_code == ErrorCode::OffsetOutOfRange {
-            return self.on_out_of_range(at, offset);
-        }
-        if let Err(error) = Error::check(data.error_code, at, None) {
-            let leader = &data.current_leader;
-            let is_news = self.cluster.learn_leader(at, leader.leader_id, leader.leader_epoch);
-            return self.on_failed(at, error, is_news);
-        }
-        assigned.high_watermark = Some(data.high_watermark);
-        let Some(bytes) = data.records.filter(|bytes| !bytes.is_empty()) else { return };
-        let aborted = data.aborted_transactions.unwrap_or_default();
-        let ConsumerOptions { isolation, batch_bytes_max, .. } = self.options;
-        match records::decode(at, offset, &bytes, isolation, aborted, batch_bytes_max) {
-            Ok(decoded) => assigned.fetched(decoded),
-            Err(error) => self.on_failed(at, error, false),
-        }
-    }
-
-    fn on_located(&mut self, at: &TopicPartition, place: Place, answer: Result<Found, Error>) {
-        let Some(assigned) = self.assigned.get_mut(at) else { return };
-        if assigned.sought() != Some(place) {
-            return;
-        }
-        match answer.map(|found| found.offset) {
-            Ok(Some(offset)) => assigned.seek(Place::At(offset)),
-            // No record that late: what comes next is.
-            Ok(None) if place != Place::End => assigned.seek(Place::End),
-            Ok(None) => {
-                let error = Error::answer(ErrorCode::OffsetNotAvailable, at, None);
-                self.on_failed(at, error, false);
-            }
-            Err(error) => self.on_failed(at, error, false),
-        }
-    }
-
-    /// A partition begins where the reset policy says.
-    fn reset_if_unset(&mut self, at: &TopicPartition) {
-        let assigned = self.assigned.get_mut(at).expect("only what is assigned is reset");
-        if !assigned.is_unset() {
-            return;
-        }
-        match self.options.offset_reset {
-            OffsetReset::Earliest => assigned.seek(Place::Beginning),
-            OffsetReset::Latest => assigned.seek(Place::End),
-            OffsetReset::None if self.errors.is_empty() => {
-                let offset = Offset(-1);
-                self.errors.push_back(Error::OffsetOutOfRange { partition: at.clone(), offset });
-            }
-            OffsetReset::None => {}
-        }
-    }
-
-    fn on_out_of_range(&mut self, at: &TopicPartition, offset: Offset) {
-        let assigned = self.assigned.get_mut(at).expect("only what is assigned is fetched");
-        let place = match self.options.offset_reset {
-            OffsetReset::Earliest => Place::Beginning,
-            OffsetReset::Latest => Place::End,
-            OffsetReset::None => {
-                let error = Error::OffsetOutOfRange { partition: at.clone(), offset };
-                return self.on_failed(at, error, false);
-            }
-        };
-        tracing::info!(partition = %at, %offset, ?place, "offset out of range: reading on elsewhere");
-        assigned.seek(place);
-    }
-
-    fn on_broker_failed(
-        &mut self,
-        broker: BrokerId,
-        partitions: impl Iterator<Item = TopicPartition>,
-        error: &Error,
-    ) {
-        self.cluster.invalidate_broker(broker);
-        if !error.is_retriable() {
-            self.errors.push_back(error.clone());
-        }
-        for partition in partitions {
-            self.pause(&partition);
-        }
-    }
-
-    /// Lets a partition rest after an error. The caller hears of it unless it may pass.
-    fn on_failed(&mut self, at: &TopicPartition, error: Error, is_leader_news: bool) {
-        tracing::debug!(partition = %at, %error, "not read");
-        if error.is_of_stale_metadata() && !is_leader_news {
-            self.cluster.invalidate(&at.topic);
-        }
-        if !error.is_retriable() {
-            self.errors.push_back(error);
-        }
-        self.pause(at);
-    }
-
-    fn pause(&mut self, at: &TopicPartition) {
-        let Some(assigned) = self.assigned.get_mut(at) else { return };
-        assigned.failures += 1;
-        let entropy = &*self.cluster.doors().entropy;
-        let wait = self.cluster.options().backoff.after(assigned.failures, entropy);
-        assigned.paused_until = Some(Instant::now() + wait);
     }
 }
 

@@ -13,6 +13,25 @@ use rand::{TryRng, rngs::SysRng};
 
 /// The wall clock. It may jump either way: good for what people read and for record timestamps,
 /// not for measuring.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use client::{Doors, door::Clock, protocol::Timestamp};
+///
+/// /// For tests: time stands still.
+/// #[derive(Debug)]
+/// struct Stopped;
+///
+/// impl Clock for Stopped {
+///     fn now(&self) -> Timestamp {
+///         Timestamp(1_767_225_600_000)
+///     }
+/// }
+///
+/// let doors = Doors { clock: Arc::new(Stopped), ..Doors::system() };
+/// # let _ = doors;
+/// ```
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Milliseconds since 1970.
     fn now(&self) -> Timestamp;

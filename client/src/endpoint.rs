@@ -22,6 +22,15 @@ pub struct EndpointError(String);
 impl Endpoint {
     /// A list as in `bootstrap.servers`: endpoints separated by commas.
     ///
+    /// ```
+    /// use client::Endpoint;
+    ///
+    /// let brokers = Endpoint::parse_list("kafka-1.example:9093, [::1]:9094, kafka-2.example").unwrap();
+    /// assert_eq!(brokers[1], Endpoint { host: "::1".to_owned(), port: 9094 });
+    /// assert_eq!(brokers[2].port, 9092);
+    /// assert!(Endpoint::parse_list("kafka-1.example:").is_err());
+    /// ```
+    ///
     /// # Errors
     /// An element that is no endpoint, or none at all.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, EndpointError> {

@@ -3,18 +3,42 @@
 use std::{fmt, io, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use protocol::{
-    ApiKey, CorrelationId, DecodeError, ErrorCode, Offset, TopicPartition, records::BatchError,
+    ApiKey, CorrelationId, DecodeError, ErrorCode, LeaderEpoch, Offset, TopicName, TopicPartition,
+    records::BatchError,
 };
 
-use crate::frame::FrameError;
+use crate::{frame::FrameError, serialization::Part};
 
 /// Why something was not done.
 ///
-/// Cheap to clone: one broken connection fails everything that waits on it.
+/// [`Error::is_retriable`] says whether the same may succeed later, and [`Error::leaves_in_doubt`]
+/// whether it may have succeeded already. This library tries again by
+/// itself for as long as the options of the cluster, the producer or the consumer say; so an error
+/// that may pass has lasted that long when it's told. Cheap to clone: one broken connection fails
+/// everything that waits on it.
+///
+/// ```
+/// use client::{Error, protocol::ErrorCode};
+///
+/// /// What to do about a record that wasn't sent.
+/// fn advice(error: &Error) -> &'static str {
+///     match error {
+///         Error::RecordTooLarge { .. } => "make it smaller",
+///         _ if error.code() == Some(ErrorCode::TopicAuthorizationFailed) => "ask for the right",
+///         _ if error.leaves_in_doubt() => "it may be there or not: look before you send it again",
+///         _ if error.is_retriable() => "send it again later",
+///         _ => "don't send it again",
+///     }
+/// }
+///
+/// let error = Error::RecordTooLarge { size: 2_000_000, max: 1_000_000 };
+/// assert_eq!(advice(&error), "make it smaller");
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No connection came about.
+    /// No connection came about, so nothing was asked. The broker may be down or elsewhere; trying
+    /// again may help.
     #[error("cannot connect to {address}: {source}")]
     Connect {
         /// `host:port`.
@@ -24,6 +48,7 @@ pub enum Error {
     },
 
     /// The connection ended before the answer came. What was asked may have been done or not.
+    /// Trying again may help, unless the broker broke the protocol.
     #[error("connection to {address} is closed: {reason}")]
     Disconnected {
         /// `host:port`.
@@ -32,7 +57,8 @@ pub enum Error {
         reason: Disconnect,
     },
 
-    /// The broker has no version of this API that this client speaks.
+    /// The broker has no version of this API that this client speaks. Only another release of
+    /// either helps.
     #[error("{address} serves no version of {api:?} within {}..={}", .ours.start(), .ours.end())]
     UnsupportedVersion {
         /// `host:port`.
@@ -43,7 +69,8 @@ pub enum Error {
         ours: RangeInclusive<i16>,
     },
 
-    /// The answer is no message.
+    /// The answer is no message. What was asked may have been done; asked again, the broker would
+    /// answer the same.
     #[error("{address} answered {message} version {version} in bytes that are none: {source}")]
     Malformed {
         /// `host:port`.
@@ -56,7 +83,7 @@ pub enum Error {
         source: DecodeError,
     },
 
-    /// The broker answered with an error.
+    /// The broker answered with an error. Whether it may pass is the code's to say.
     #[error("{subject}: {code}{}", Colon(.message.as_deref()))]
     Answer {
         /// What it was about: an API, a topic, a partition.
@@ -67,7 +94,8 @@ pub enum Error {
         message: Option<Arc<str>>,
     },
 
-    /// A record wasn't acknowledged in time. It may have been appended or not.
+    /// A record wasn't acknowledged in time. It may have been appended or not, so whoever sends it
+    /// again may have it twice.
     #[error("{partition}: not acknowledged within {after:?}{}", Colon(.last.as_deref()))]
     DeliveryTimedOut {
         /// Where it was to go.
@@ -78,7 +106,8 @@ pub enum Error {
         last: Option<Box<Self>>,
     },
 
-    /// A record is larger than a request may be.
+    /// A record is larger than the producer's options let a request be. It wasn't sent, and won't
+    /// be.
     #[error("record of up to {size} bytes, at most {max} are sent at once")]
     RecordTooLarge {
         /// The most that it can take, in bytes.
@@ -87,14 +116,16 @@ pub enum Error {
         max: usize,
     },
 
-    /// A record found no room: what was sent before is not acknowledged fast enough.
+    /// A record found no room: what was sent before is not acknowledged fast enough. It wasn't sent;
+    /// later there may be room.
     #[error("no room for another record within {after:?}")]
     BufferFull {
         /// How long it waited.
         after: Duration,
     },
 
-    /// The broker sent records that are none.
+    /// The broker sent records that are none: damaged ones, or of a format that this client doesn't
+    /// know. They stay so; a consumer can only seek to what is behind them.
     #[error("{partition}: bad batch at or after offset {offset}: {source}")]
     Corrupt {
         /// Where they are.
@@ -105,7 +136,8 @@ pub enum Error {
         source: Arc<BatchError>,
     },
 
-    /// The partition has no record at the position, and the reset policy is to say so.
+    /// The partition has no record at the position, and the reset policy is to say so. The consumer
+    /// stays there until it's told to seek.
     #[error("{partition}: no offset {offset}")]
     OffsetOutOfRange {
         /// The partition.
@@ -114,14 +146,41 @@ pub enum Error {
         offset: Offset,
     },
 
-    /// The partition isn't assigned to this consumer.
+    /// The partition has lost records that this consumer has read, by an unclean election for one,
+    /// and the reset policy is to say so (KIP-320).
+    #[error("{partition}: what was read before offset {offset} in epoch {leader_epoch} is lost")]
+    LogTruncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position.
+        offset: Offset,
+        /// The epoch of the leader that appended the last record before it.
+        leader_epoch: LeaderEpoch,
+        /// Where the log parts from what was read: the epoch there, and the first offset that isn't
+        /// the same. None where the broker doesn't know.
+        diverging: Option<(LeaderEpoch, Offset)>,
+    },
+
+    /// The partition isn't assigned to this consumer: a mistake of the caller's.
     #[error("{partition} is not assigned")]
     NotAssigned {
         /// The partition.
         partition: TopicPartition,
     },
 
-    /// The client was closed first.
+    /// A codec couldn't make bytes of a key or a value, or couldn't read them. It won't another
+    /// time: the data or the codec is not the topic's.
+    #[error("topic {topic}: not a {part} of this codec: {source}")]
+    Serialization {
+        /// The record's topic.
+        topic: TopicName,
+        /// The key or the value.
+        part: Part,
+        /// What the codec says.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The client was dropped first. What it was to do may have been done or not.
     #[error("the client was closed")]
     Closed,
 }
@@ -176,7 +235,8 @@ impl From<io::Error> for Disconnect {
 }
 
 impl Error {
-    /// Whether the same may succeed later, perhaps at another broker.
+    /// Whether the same may succeed later, perhaps at another broker. It doesn't say that the first
+    /// attempt has had no effect.
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
@@ -194,8 +254,47 @@ impl Error {
             | Self::RecordTooLarge { .. }
             | Self::Corrupt { .. }
             | Self::OffsetOutOfRange { .. }
+            | Self::LogTruncated { .. }
             | Self::NotAssigned { .. }
+            | Self::Serialization { .. }
             | Self::Closed => false,
+        }
+    }
+
+    /// Whether what was asked may have been done, or may yet be done, in spite of the error. Where it
+    /// doesn't, it's certain that nothing was done.
+    ///
+    /// ```
+    /// use client::Error;
+    ///
+    /// assert!(Error::Closed.leaves_in_doubt());
+    /// assert!(!Error::RecordTooLarge { size: 2, max: 1 }.leaves_in_doubt());
+    /// ```
+    #[must_use]
+    pub fn leaves_in_doubt(&self) -> bool {
+        use ErrorCode::{
+            KafkaStorageError, NetworkException, NotEnoughReplicasAfterAppend, NotLeaderOrFollower,
+            Other, RequestTimedOut, UnknownServerError, UnknownTopicOrPartition,
+        };
+        match self {
+            Self::Disconnected { .. }
+            | Self::Malformed { .. }
+            | Self::DeliveryTimedOut { .. }
+            | Self::Closed => true,
+            // A leader may be deposed, or its topic deleted, between doing and answering.
+            Self::Answer { code, .. } => matches!(
+                code,
+                KafkaStorageError
+                    | NetworkException
+                    | NotEnoughReplicasAfterAppend
+                    | NotLeaderOrFollower
+                    | RequestTimedOut
+                    | UnknownServerError
+                    | UnknownTopicOrPartition
+                    | Other(_)
+            ),
+            // Nothing was asked, or it was a question.
+            _ => false,
         }
     }
 

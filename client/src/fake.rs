@@ -3,6 +3,9 @@
 //! It keeps what is produced and gives it back, and knows batches of idempotent producers again.
 //! It is no model of a broker in anything else.
 
+mod administration;
+pub(crate) mod fetch_sessions;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
@@ -18,9 +21,10 @@ use protocol::{
     Sequence, TopicId, TopicName, TopicPartition, Uuid,
     api::{
         api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse},
-        create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse},
-        delete_topics::{DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse},
-        fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData},
+        fetch::{
+            EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse,
+            PartitionData,
+        },
         init_producer_id::{InitProducerIdRequest, InitProducerIdResponse},
         list_offsets::{
             EARLIEST, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
@@ -30,17 +34,22 @@ use protocol::{
             MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
             MetadataResponseTopic,
         },
+        offset_for_leader_epoch::{
+            EpochEndOffset as EpochEnd, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+            OffsetForLeaderTopicResult,
+        },
         produce::{
             PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
         },
     },
-    records::{Batch, set_base_offset, set_partition_leader_epoch, validate_produced},
+    records::{Batch, BatchHeader, set_base_offset, set_partition_leader_epoch, validate_produced},
 };
 use tokio::{
     io::{DuplexStream, duplex},
     time::{Instant, sleep},
 };
 
+use self::fetch_sessions::{Begun, FetchSessions};
 use crate::{
     ClusterOptions, ConnectionOptions, Doors,
     backoff::Backoff,
@@ -73,8 +82,16 @@ struct State {
     topics: BTreeMap<TopicName, TopicId>,
     logs: BTreeMap<TopicPartition, Log>,
     producers: i64,
+    configs: BTreeMap<(i8, String), BTreeMap<String, String>>,
     produce_faults: VecDeque<Fault>,
+    batch_bytes_max: Option<usize>,
+    is_silent: bool,
     fetch_errors: VecDeque<ErrorCode>,
+    fetch_requests: Vec<FetchRequest>,
+    fetch_sessions: FetchSessions,
+    has_fetch_sessions: bool,
+    versions_max: BTreeMap<i16, i16>,
+    epoch_requests: u32,
     connections: u32,
     produce_requests: u32,
     is_down: bool,
@@ -82,6 +99,8 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Log {
+    /// How many leaders there were after the first, whose epoch is 3.
+    elections: i32,
     start: i64,
     end: i64,
     batches: Vec<(i64, Bytes)>,
@@ -132,8 +151,55 @@ impl FakeBroker {
         self.state().produce_faults.extend(faults);
     }
 
+    /// Takes no larger batches.
+    pub(crate) fn limit_batches(&self, bytes_max: usize) {
+        self.state().batch_bytes_max = Some(bytes_max);
+    }
+
+    /// Reads what is produced, and does nothing with it.
+    pub(crate) fn set_silent(&self, is_silent: bool) {
+        self.state().is_silent = is_silent;
+    }
+
     pub(crate) fn fail_fetch(&self, errors: impl IntoIterator<Item = ErrorCode>) {
         self.state().fetch_errors.extend(errors);
+    }
+
+    /// Opens fetch sessions from now on.
+    pub(crate) fn open_fetch_sessions(&self) {
+        self.state().has_fetch_sessions = true;
+    }
+
+    pub(crate) fn forget_fetch_sessions(&self) {
+        self.state().fetch_sessions.forget_all();
+    }
+
+    pub(crate) fn fetch_sessions(&self) -> usize {
+        self.state().fetch_sessions.sessions().len()
+    }
+
+    /// The fetches that came since the last call.
+    pub(crate) fn take_fetch_requests(&self) -> Vec<FetchRequest> {
+        std::mem::take(&mut self.state().fetch_requests)
+    }
+
+    /// How often somebody asked where an epoch ended.
+    pub(crate) fn epoch_requests(&self) -> u32 {
+        self.state().epoch_requests
+    }
+
+    /// Is an older broker.
+    pub(crate) fn limit_version(&self, api: ApiKey, max: i16) {
+        self.state().versions_max.insert(api as i16, max);
+    }
+
+    /// Elects a new leader, whose log ends no later than here.
+    pub(crate) fn elect(&self, at: &TopicPartition, end: i64) {
+        let mut state = self.state();
+        let log = state.logs.get_mut(at).unwrap();
+        log.elections += 1;
+        log.batches.retain(|(base, _)| *base < end);
+        log.end = log.end.min(end);
     }
 
     /// Refuses connections, and ends those that are used.
@@ -193,16 +259,19 @@ impl FakeBroker {
                 return;
             }
             let answer = match ApiKey::try_from(header.api_key).unwrap() {
-                ApiKey::ApiVersions => respond(&header, from, versions),
+                ApiKey::ApiVersions => respond(&header, from, |r| self.versions(r)),
                 ApiKey::Metadata => respond(&header, from, |r| self.metadata(r)),
                 ApiKey::InitProducerId => respond(&header, from, |r| self.init_producer_id(r)),
                 ApiKey::ListOffsets => respond(&header, from, |r| self.list_offsets(r)),
-                ApiKey::CreateTopics => respond(&header, from, |r| self.create_topics(r)),
-                ApiKey::DeleteTopics => respond(&header, from, |r| self.delete_topics(r)),
                 ApiKey::Fetch => {
-                    self.wait_for_data(&header, from.clone()).await;
-                    respond(&header, from, |r| self.fetch(r))
+                    let begun = self.begin_fetch(&header, from.clone());
+                    if let Ok((begun, request)) = &begun {
+                        self.wait_for_data(begun, request).await;
+                    }
+                    respond(&header, from, |_: FetchRequest| self.fetch(begun))
                 }
+                ApiKey::OffsetForLeaderEpoch => respond(&header, from, |r| self.epoch_ends(r)),
+                ApiKey::Produce if self.state().is_silent => continue,
                 ApiKey::Produce => {
                     let acks = request::<ProduceRequest>(&header, from.clone()).acks;
                     let mut is_lost = false;
@@ -215,7 +284,7 @@ impl FakeBroker {
                     }
                     answer
                 }
-                other => panic!("the fake has no {other:?}"),
+                other => self.administrate(other, &header, from),
             };
             if write_frame(&mut stream, &answer).await.is_err() {
                 return;
@@ -242,7 +311,7 @@ impl FakeBroker {
             let partition = |at: &TopicPartition| MetadataResponsePartition {
                 partition_index: at.partition,
                 leader_id: BrokerId(1),
-                leader_epoch: LeaderEpoch(3),
+                leader_epoch: state.logs[at].leader_epoch(),
                 ..Default::default()
             };
             let partitions = of_topic.map(partition).collect();
@@ -296,10 +365,7 @@ impl FakeBroker {
                 let result = match fault {
                     Fault::Refuse(code) => Err(code),
                     Fault::LoseRequest => Err(ErrorCode::NetworkException),
-                    Fault::None | Fault::LoseAnswer => match state.logs.get_mut(&at) {
-                        Some(log) => log.append(data.records.unwrap()),
-                        None => Err(ErrorCode::UnknownTopicOrPartition),
-                    },
+                    Fault::None | Fault::LoseAnswer => state.append(&at, data.records.unwrap()),
                 };
                 *is_lost |= matches!(fault, Fault::LoseRequest | Fault::LoseAnswer);
                 partition_responses.push(PartitionProduceResponse {
@@ -318,24 +384,46 @@ impl FakeBroker {
         ProduceResponse { responses, ..Default::default() }
     }
 
+    fn begin_fetch(
+        &self,
+        header: &RequestHeader,
+        from: Reader,
+    ) -> Result<(Begun, FetchRequest), ErrorCode> {
+        let mut request = request::<FetchRequest>(header, from);
+        let mut state = self.state();
+        state.fetch_requests.push(request.clone());
+        let has_room = state.has_fetch_sessions && header.api_version >= 7;
+        let begun = state.fetch_sessions.begin(&request, header.api_version >= 13, has_room)?;
+        request.topics.clone_from(&begun.topics);
+        Ok((begun, request))
+    }
+
     /// Long poll, the simple way.
-    async fn wait_for_data(&self, header: &RequestHeader, from: Reader) {
-        let request = request::<FetchRequest>(header, from);
+    async fn wait_for_data(&self, begun: &Begun, request: &FetchRequest) {
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap());
         let deadline = Instant::now() + wait;
-        while Instant::now() < deadline {
-            let response = self.peek(&request);
+        while Instant::now() < deadline && !begun.topics.is_empty() {
+            let response = self.peek(request);
             let mut partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
-            if partitions.any(|p| !p.error_code.is_none() || p.records.is_some()) {
+            if partitions.any(|p| {
+                !p.error_code.is_none()
+                    || p.records.is_some()
+                    || p.diverging_epoch != EpochEndOffset::default()
+            }) {
                 return;
             }
             sleep(Duration::from_millis(1)).await;
         }
     }
 
-    fn fetch(&self, request: FetchRequest) -> FetchResponse {
+    fn fetch(&self, begun: Result<(Begun, FetchRequest), ErrorCode>) -> FetchResponse {
+        let (begun, request) = match begun {
+            Ok(begun) => begun,
+            Err(error_code) => return FetchResponse { error_code, ..Default::default() },
+        };
         let mut response = self.peek(&request);
-        if let Some(code) = self.state().fetch_errors.pop_front() {
+        let mut state = self.state();
+        if let Some(code) = state.fetch_errors.pop_front() {
             for topic in &mut response.responses {
                 for data in &mut topic.partitions {
                     data.error_code = code;
@@ -343,11 +431,12 @@ impl FakeBroker {
                 }
             }
         }
-        response
+        state.fetch_sessions.finish(&begun, response)
     }
 
     fn peek(&self, request: &FetchRequest) -> FetchResponse {
         let state = self.state();
+        let mut left = usize::try_from(request.max_bytes).unwrap();
         let topics = request.topics.iter().map(|topic| {
             let ids = state.topics.iter();
             let name = ids.clone().find(|(_, id)| **id == topic.topic_id).map(|(name, _)| name);
@@ -361,7 +450,7 @@ impl FakeBroker {
                         ..Default::default()
                     };
                 };
-                log.read(wanted.partition, wanted.fetch_offset.0)
+                log.read(wanted, &mut left)
             });
             FetchableTopicResponse {
                 topic: topic.topic.clone(),
@@ -370,6 +459,37 @@ impl FakeBroker {
             }
         });
         FetchResponse { responses: topics.collect(), ..Default::default() }
+    }
+
+    fn epoch_ends(&self, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
+        let mut state = self.state();
+        state.epoch_requests += 1;
+        let topics = request.topics.into_iter().map(|topic| {
+            let partitions = topic.partitions.into_iter().map(|wanted| {
+                let partition = wanted.partition;
+                let log = &state.logs[&TopicPartition { topic: topic.topic.clone(), partition }];
+                match log.check_epoch(wanted.current_leader_epoch) {
+                    Ok(()) => {
+                        let (leader_epoch, end_offset) = log.epoch_end(wanted.leader_epoch);
+                        EpochEnd { partition, leader_epoch, end_offset, ..Default::default() }
+                    }
+                    Err(error_code) => EpochEnd { partition, error_code, ..Default::default() },
+                }
+            });
+            let partitions = partitions.collect();
+            OffsetForLeaderTopicResult { topic: topic.topic.clone(), partitions }
+        });
+        OffsetForLeaderEpochResponse { topics: topics.collect(), ..Default::default() }
+    }
+
+    fn versions(&self, _: ApiVersionsRequest) -> ApiVersionsResponse {
+        let state = self.state();
+        let keys = [0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 37, 44, 60].map(|api_key| ApiVersion {
+            api_key,
+            min_version: 0,
+            max_version: state.versions_max.get(&api_key).copied().unwrap_or(99),
+        });
+        ApiVersionsResponse { api_keys: keys.into(), ..Default::default() }
     }
 
     fn list_offsets(&self, request: ListOffsetsRequest) -> ListOffsetsResponse {
@@ -386,6 +506,7 @@ impl FakeBroker {
                 ListOffsetsPartitionResponse {
                     partition_index: partition,
                     offset: Offset(offset),
+                    leader_epoch: log.epoch_at(offset),
                     ..Default::default()
                 }
             });
@@ -394,31 +515,15 @@ impl FakeBroker {
         });
         ListOffsetsResponse { topics: topics.collect(), ..Default::default() }
     }
+}
 
-    fn create_topics(&self, request: CreateTopicsRequest) -> CreateTopicsResponse {
-        let topics = request.topics.into_iter().map(|topic| {
-            let exists = self.state().topics.contains_key(&topic.name);
-            if !exists && !request.validate_only {
-                self.create(&topic.name, topic.num_partitions.max(1));
-            }
-            let error_code = if exists { ErrorCode::TopicAlreadyExists } else { ErrorCode::None };
-            CreatableTopicResult { name: topic.name, error_code, ..Default::default() }
-        });
-        CreateTopicsResponse { topics: topics.collect(), ..Default::default() }
-    }
-
-    fn delete_topics(&self, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
-        let mut state = self.state();
-        let responses = request.topics.into_iter().map(|topic| {
-            let name = topic.name.unwrap();
-            let error_code = match state.topics.remove(&name) {
-                Some(_) => ErrorCode::None,
-                None => ErrorCode::UnknownTopicOrPartition,
-            };
-            state.logs.retain(|at, _| at.topic != name);
-            DeletableTopicResult { name: Some(name), error_code, ..Default::default() }
-        });
-        DeleteTopicsResponse { responses: responses.collect(), ..Default::default() }
+impl State {
+    fn append(&mut self, at: &TopicPartition, batch: Bytes) -> Result<i64, ErrorCode> {
+        if self.batch_bytes_max.is_some_and(|max| batch.len() > max) {
+            return Err(ErrorCode::MessageTooLarge);
+        }
+        let log = self.logs.get_mut(at).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        log.append(batch)
     }
 }
 
@@ -443,26 +548,86 @@ impl Log {
         let base = self.end;
         let mut bytes = BytesMut::from(&batch[..]);
         set_base_offset(&mut bytes, Offset(base));
-        set_partition_leader_epoch(&mut bytes, LeaderEpoch(3));
+        set_partition_leader_epoch(&mut bytes, self.leader_epoch());
         self.batches.push((base, bytes.freeze()));
         self.end += i64::from(header.last_offset_delta) + 1;
         Ok(base)
     }
 
-    fn read(&self, partition_index: PartitionIndex, offset: i64) -> PartitionData {
+    /// Whole batches, as many as there is space left for, and at least the first of all.
+    fn read(&self, wanted: &FetchPartition, left: &mut usize) -> PartitionData {
+        let offset = wanted.fetch_offset.0;
         let mut data = PartitionData {
-            partition_index,
+            partition_index: wanted.partition,
             high_watermark: Offset(self.end),
             ..Default::default()
         };
+        if let Err(error_code) = self.check_epoch(wanted.current_leader_epoch) {
+            data.error_code = error_code;
+            return data;
+        }
+        if wanted.last_fetched_epoch.0 >= 0 {
+            let (epoch, end_offset) = self.epoch_end(wanted.last_fetched_epoch);
+            if epoch < wanted.last_fetched_epoch || end_offset < wanted.fetch_offset {
+                data.diverging_epoch = EpochEndOffset { epoch, end_offset };
+                return data;
+            }
+        }
         if offset < self.start || offset > self.end {
             data.error_code = ErrorCode::OffsetOutOfRange;
             return data;
         }
+        if offset == self.end {
+            return data;
+        }
         let from = self.batches.partition_point(|(base, _)| *base <= offset).saturating_sub(1);
-        let batches: Vec<_> = self.batches[from..].iter().map(|(_, bytes)| bytes.clone()).collect();
-        data.records = (offset < self.end).then(|| batches.concat().into());
+        let bytes_max = usize::try_from(wanted.partition_max_bytes).unwrap();
+        let mut bytes = BytesMut::new();
+        for (_, batch) in &self.batches[from..] {
+            if bytes.len() + batch.len() > bytes_max.min(*left) && !bytes.is_empty() {
+                break;
+            }
+            bytes.extend_from_slice(batch);
+        }
+        *left = left.saturating_sub(bytes.len());
+        data.records = Some(bytes.freeze());
         data
+    }
+
+    fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch(3 + self.elections)
+    }
+
+    fn check_epoch(&self, believed: LeaderEpoch) -> Result<(), ErrorCode> {
+        match believed {
+            LeaderEpoch(-1) => Ok(()),
+            epoch if epoch < self.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
+            epoch if epoch > self.leader_epoch() => Err(ErrorCode::UnknownLeaderEpoch),
+            _ => Ok(()),
+        }
+    }
+
+    /// The epoch of the record at an offset, or of the leader at the end.
+    fn epoch_at(&self, offset: i64) -> LeaderEpoch {
+        let covering = self.batches.iter().rev().find(|(base, _)| *base <= offset);
+        match covering {
+            Some((_, bytes)) if offset < self.end => epoch_of(bytes),
+            _ => self.leader_epoch(),
+        }
+    }
+
+    /// The largest epoch up to this one, and the offset behind its last record.
+    fn epoch_end(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
+        let later = self.batches.iter().find(|(_, bytes)| epoch_of(bytes) > epoch);
+        let end = Offset(later.map_or(self.end, |(base, _)| *base));
+        if epoch == self.leader_epoch() {
+            return (epoch, end);
+        }
+        let before = self.batches.iter().rev().find(|(base, _)| Offset(*base) < end);
+        match before {
+            Some((_, bytes)) => (epoch_of(bytes), end),
+            None => (LeaderEpoch(-1), Offset(-1)),
+        }
     }
 
     fn first_at(&self, time: i64) -> Option<i64> {
@@ -474,13 +639,8 @@ impl Log {
     }
 }
 
-fn versions(_: ApiVersionsRequest) -> ApiVersionsResponse {
-    let keys = [0, 1, 2, 3, 18, 19, 20, 22].map(|api_key| ApiVersion {
-        api_key,
-        min_version: 0,
-        max_version: 99,
-    });
-    ApiVersionsResponse { api_keys: keys.into(), ..Default::default() }
+fn epoch_of(batch: &[u8]) -> LeaderEpoch {
+    BatchHeader::parse(batch).unwrap().partition_leader_epoch
 }
 
 fn request<R: Request>(header: &RequestHeader, mut from: Reader) -> R {

@@ -43,6 +43,23 @@ pub enum FrameError {
 
 /// Reads frames from one stream, one after the other, each into one buffer of its own.
 ///
+/// ```
+/// use bytes::Bytes;
+/// use client::frame::{FrameReader, write_frame};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut near, mut far) = tokio::io::duplex(64);
+/// write_frame(&mut near, &[Bytes::from_static(b"in two "), Bytes::from_static(b"pieces")]).await?;
+/// drop(near);
+///
+/// let mut frames = FrameReader::new(1 << 20);
+/// assert_eq!(frames.next(&mut far).await?.as_deref(), Some(&b"in two pieces"[..]));
+/// assert_eq!(frames.next(&mut far).await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It owns what has arrived of the next frame, so that dropping a read loses no byte; and it owns
 /// no buffer while nothing has, so that an idle connection costs none.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ pub mod net;
 pub mod offsets;
 pub mod partitioner;
 pub mod producer;
+pub mod serialization;
 
 #[cfg(test)]
 mod fake;
@@ -28,3 +29,4 @@ pub use error::{Disconnect, Error};
 pub use offsets::{Isolation, Place};
 pub use producer::{Acks, Delivery, Producer, ProducerOptions, ProducerRecord};
 pub use protocol;
+pub use serialization::{Deserialize, Json, Nullable, Raw, Serialize, Text};

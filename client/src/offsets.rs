@@ -16,6 +16,14 @@ use crate::{connection::Connection, error::Error};
 const MAX_TIMESTAMP_FROM: i16 = 7;
 
 /// A place in a partition.
+///
+/// ```
+/// use client::{Place, protocol::Timestamp};
+///
+/// // What was written from the first of January 2026 on, in UTC.
+/// let this_year = Place::Time(Timestamp(1_767_225_600_000));
+/// # let _ = this_year;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// This offset.
@@ -24,7 +32,8 @@ pub enum Place {
     Beginning,
     /// After the last record that a reader sees.
     End,
-    /// The first record of this time or later; the end where there is none.
+    /// The first record of this time or later, in milliseconds since 1970; the end where there is
+    /// none.
     Time(Timestamp),
     /// The record with the latest timestamp; the end where there is none.
     LatestTime,
@@ -56,6 +65,9 @@ pub struct Found {
     pub offset: Option<Offset>,
     /// Its time; none for the log's ends.
     pub timestamp: Option<Timestamp>,
+    /// The epoch of the leader that appended it, or of the log's end; none where the broker doesn't
+    /// say.
+    pub leader_epoch: Option<LeaderEpoch>,
 }
 
 /// What to ask about one partition: what Kafka has for a place, and the epoch of the leader that is
@@ -121,6 +133,7 @@ fn answers(response: ListOffsetsResponse) -> BTreeMap<TopicPartition, Result<Fou
             let found = Error::check(answer.error_code, &partition, None).map(|()| Found {
                 offset: Some(answer.offset).filter(|offset| offset.0 >= 0),
                 timestamp: Some(answer.timestamp).filter(|timestamp| timestamp.0 >= 0),
+                leader_epoch: Some(answer.leader_epoch).filter(|epoch| epoch.0 >= 0),
             });
             answers.insert(partition, found);
         }

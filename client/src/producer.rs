@@ -8,154 +8,61 @@
 mod accumulator;
 mod batch;
 mod lane;
+mod options;
+mod record;
 mod sender;
 
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use bytes::Bytes;
-use protocol::{
-    ErrorCode, Offset, PartitionIndex, Timestamp, TopicName, TopicPartition,
-    records::{Compression, HEADER_SIZE, RecordHeader},
-};
+use protocol::{ErrorCode, PartitionIndex, TopicPartition, records::HEADER_SIZE};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
     time::timeout,
 };
 
-use self::{
-    accumulator::{Accumulator, Settings},
-    batch::Codec,
-};
+use self::accumulator::Accumulator;
 use crate::{
     cluster::{Cluster, Pool},
     error::Error,
     metadata_cache::Topic,
-    partitioner::{Sticky, partition_of},
+    partitioner::Choice,
 };
 
-/// A record to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProducerRecord {
-    /// Where to.
-    pub topic: TopicName,
-    /// Which partition; none = the key's, or whichever is due.
-    pub partition: Option<PartitionIndex>,
-    /// What partitioning and compaction go by.
-    pub key: Option<Bytes>,
-    /// The content. Null in a compacted topic deletes what had the same key.
-    pub value: Option<Bytes>,
-    /// In this order; a key may occur twice.
-    pub headers: Vec<RecordHeader>,
-    /// None = now.
-    pub timestamp: Option<Timestamp>,
-}
-
-impl ProducerRecord {
-    /// A record with a value and nothing else.
-    pub fn new(topic: impl Into<TopicName>, value: impl Into<Bytes>) -> Self {
-        Self {
-            topic: topic.into(),
-            partition: None,
-            key: None,
-            value: Some(value.into()),
-            headers: Vec::new(),
-            timestamp: None,
-        }
-    }
-
-    /// The same with a key.
-    #[must_use]
-    pub fn with_key(self, key: impl Into<Bytes>) -> Self {
-        Self { key: Some(key.into()), ..self }
-    }
-
-    /// The same for a partition.
-    #[must_use]
-    pub fn with_partition(self, partition: PartitionIndex) -> Self {
-        Self { partition: Some(partition), ..self }
-    }
-}
-
-/// Where a record went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The topic.
-    pub topic: TopicName,
-    /// The partition.
-    pub partition: PartitionIndex,
-    /// The record's place; none with [`Acks::None`], or where the broker knows the record from an
-    /// earlier attempt but no longer where it is.
-    pub offset: Option<Offset>,
-    /// The record's timestamp: its own or, where the topic says so, the time of appending.
-    pub timestamp: Timestamp,
-}
-
-/// Who must have a record before it counts as sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Acks {
-    /// Nobody: sent is written to the socket.
-    None,
-    /// The leader. A record is lost if the leader is, before others have it.
-    Leader,
-    /// All in-sync replicas.
-    #[default]
-    All,
-}
-
-/// How a producer sends. The default is Kafka's, safe rather than fast.
-#[derive(Clone, Debug)]
-pub struct ProducerOptions {
-    /// Who must have a record.
-    pub acks: Acks,
-    /// Whether brokers may know a batch that is sent twice, so that it's appended once and in
-    /// order. Works with [`Acks::All`] only, and without it nothing is known again.
-    pub idempotence: bool,
-    /// How batches are compressed.
-    pub compression: Compression,
-    /// The codec's level; none is Kafka's default.
-    pub compression_level: Option<i32>,
-    /// How long a batch waits to fill.
-    pub linger: Duration,
-    /// A batch of this many bytes waits no longer. A larger record has a batch of its own.
-    pub batch_bytes: usize,
-    /// A request holds at most this many bytes of batches, and so does a record.
-    pub request_bytes_max: usize,
-    /// Records that aren't acknowledged take at most this many bytes; more wait for room.
-    pub buffer_bytes: usize,
-    /// How long a record may wait for room, and for its topic to be known.
-    pub block_max: Duration,
-    /// After this long a record has failed, unless it is under way at the moment.
-    pub delivery_timeout: Duration,
-    /// How long the in-sync replicas may take, by the leader's clock.
-    pub ack_timeout: Duration,
-}
-
-impl Default for ProducerOptions {
-    fn default() -> Self {
-        Self {
-            acks: Acks::All,
-            idempotence: true,
-            compression: Compression::None,
-            compression_level: None,
-            linger: Duration::from_millis(5),
-            batch_bytes: 16 << 10,
-            request_bytes_max: 1 << 20,
-            buffer_bytes: 32 << 20,
-            block_max: Duration::from_secs(60),
-            delivery_timeout: Duration::from_secs(120),
-            ack_timeout: Duration::from_secs(30),
-        }
-    }
-}
+pub use self::{
+    options::{Acks, ProducerOptions},
+    record::{Delivery, ProducerRecord},
+};
 
 /// Sends records. To be shared by reference or in an `Arc`.
 ///
 /// Dropping it gives up what isn't acknowledged: [`Producer::flush`] first.
+///
+/// ```no_run
+/// use client::{Producer, ProducerOptions, ProducerRecord, Text};
+///
+/// # async fn example(cluster: client::Cluster) -> Result<(), client::Error> {
+/// let producer = Producer::new(cluster, ProducerOptions::default());
+/// // One record, and where it went:
+/// let record = ProducerRecord::to("positions").key_as(&Text, "truck-7")?.value_as(&Text, "48.2,16.4")?;
+/// let delivery = producer.send(record).await?;
+/// println!("partition {}, offset {:?}", delivery.partition, delivery.offset);
+///
+/// // Many, in batches, on the way together:
+/// let mut under_way = Vec::new();
+/// for number in 0..1000 {
+///     let record = ProducerRecord::new("positions", format!("{number}"));
+///     under_way.push(producer.queue(record).await?);
+/// }
+/// for sent in under_way {
+///     sent.delivery().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Producer {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -166,7 +73,6 @@ struct Shared {
     cluster: Cluster,
     options: ProducerOptions,
     accumulator: Mutex<Accumulator<Token>>,
-    sticky: Mutex<Sticky>,
     room: Arc<Semaphore>,
     /// Told when there is more to do than the task knows.
     work: Notify,
@@ -198,21 +104,16 @@ impl Sent {
 }
 
 impl Producer {
-    /// A producer for a cluster, with connections of its own.
+    /// A producer for a cluster, with connections of its own. Its task runs on the current runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     #[must_use]
     pub fn new(cluster: Cluster, options: ProducerOptions) -> Self {
-        let settings = Settings {
-            batch_bytes: options.batch_bytes,
-            linger: options.linger,
-            delivery_timeout: options.delivery_timeout,
-            is_idempotent: options.idempotence && options.acks == Acks::All,
-            codec: Codec { compression: options.compression, level: options.compression_level },
-            backoff: cluster.options().backoff,
-        };
+        let settings = options.settings(cluster.options().backoff);
         let room = options.buffer_bytes.min(Semaphore::MAX_PERMITS);
         let shared = Arc::new(Shared {
             accumulator: Mutex::new(Accumulator::new(settings)),
-            sticky: Mutex::new(Sticky::new(options.batch_bytes)),
             room: Arc::new(Semaphore::new(room)),
             work: Notify::new(),
             settled: Notify::new(),
@@ -229,7 +130,9 @@ impl Producer {
     /// a time, or use [`Producer::queue`].
     ///
     /// # Errors
-    /// As [`Producer::queue`]; the broker's error; [`Error::DeliveryTimedOut`].
+    /// As [`Producer::queue`]; [`Error::DeliveryTimedOut`]; the broker's refusal, and then the record
+    /// is not there; or, once there is no use in trying again, the error that leaves open whether it
+    /// is.
     pub async fn send(&self, record: ProducerRecord) -> Result<Delivery, Error> {
         self.queue(record).await?.delivery().await
     }
@@ -275,7 +178,7 @@ impl Producer {
                 Ok(topic) if has_partition(&topic) => return Ok(topic),
                 Ok(_) => {
                     cluster.invalidate(&record.topic);
-                    attempts.after(no_such_partition(record)).await?;
+                    attempts.after(no_such_partition(record, record.partition)).await?;
                 }
                 Err(error) => attempts.after(error).await?,
             }
@@ -283,7 +186,18 @@ impl Producer {
     }
 
     /// Sends what waits to be sent, and waits until everything that was queued before is
-    /// acknowledged or has failed.
+    /// acknowledged or has failed: no longer than the delivery timeout.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: client::Producer) -> Result<(), client::Error> {
+    /// use client::ProducerRecord;
+    ///
+    /// let sent = producer.queue(ProducerRecord::new("positions", "48.2,16.4")).await?;
+    /// producer.flush().await;
+    /// sent.delivery().await?; // Waits no more.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn flush(&self) {
         let before = self.shared.accumulator().flush();
         self.shared.work.notify_one();
@@ -301,17 +215,14 @@ impl Producer {
 impl Shared {
     fn append(&self, topic: &Topic, record: &ProducerRecord, token: Token) -> Result<(), Error> {
         let doors = self.cluster.doors();
-        let partition = match (record.partition, record.key.as_deref()) {
-            (Some(partition), _) => Some(partition),
-            (None, Some(key)) if !topic.partitions.is_empty() => {
-                Some(partition_of(key, topic.partitions.len()))
-            }
-            _ => {
-                let mut sticky = self.sticky.lock().unwrap_or_else(PoisonError::into_inner);
-                sticky.choose(topic, record.size_in_bytes_max(), &*doors.entropy)
-            }
-        };
-        let partition = partition.ok_or_else(|| no_such_partition(record))?;
+        let partition = record.partition.or_else(|| {
+            let batch_bytes = self.options.batch_bytes;
+            let choice = Choice { record, topic, batch_bytes, entropy: &*doors.entropy };
+            self.options.partitioner.partition(&choice)
+        });
+        let partition = partition
+            .filter(|index| topic.partitions.contains_key(index))
+            .ok_or_else(|| no_such_partition(record, partition))?;
         let to = TopicPartition { topic: record.topic.clone(), partition };
         let timestamp = record.timestamp.unwrap_or_else(|| doors.clock.now());
         let now = tokio::time::Instant::now();
@@ -326,8 +237,8 @@ impl Shared {
     }
 }
 
-fn no_such_partition(record: &ProducerRecord) -> Error {
-    let subject = match record.partition {
+fn no_such_partition(record: &ProducerRecord, partition: Option<PartitionIndex>) -> Error {
+    let subject = match partition {
         Some(partition) => format!("{}-{partition}", record.topic),
         None => record.topic.to_string(),
     };

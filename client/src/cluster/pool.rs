@@ -13,6 +13,18 @@ use crate::{connection::Connection, endpoint::Endpoint, error::Error};
 
 /// Connections to brokers by id. A connection that ended is opened anew on the next call; so is one
 /// to a broker that has moved.
+///
+/// ```no_run
+/// use client::{cluster::Pool, protocol::{BrokerId, api::metadata::MetadataRequest}};
+///
+/// # async fn example(cluster: client::Cluster) -> Result<(), client::Error> {
+/// let pool = Pool::new(cluster);
+/// let connection = pool.connection(BrokerId(1)).await?;
+/// let metadata = connection.call(&MetadataRequest::default()).await?;
+/// println!("it knows {} topics", metadata.topics.len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Pool {
     cluster: Cluster,

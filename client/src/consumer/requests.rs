@@ -1,96 +1,108 @@
 //! The requests of a consumer, each from the connection to the answer.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use protocol::{
-    BrokerId, LeaderEpoch, Message, Offset, TopicId, TopicName, TopicPartition,
-    api::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData},
+    BrokerId, ErrorCode, LeaderEpoch, Message, Offset, TopicName, TopicPartition,
+    api::{
+        fetch::FetchRequest,
+        offset_for_leader_epoch::{
+            OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+        },
+    },
 };
 
-use super::ConsumerOptions;
+use super::{
+    ConsumerOptions,
+    fetch_session::{Answers, FetchSession, Refusal, Wanted},
+    fetched::Point,
+};
 use crate::{
     cluster::Pool,
     error::Error,
     offsets::{self, Found, Question},
 };
 
-/// The last version that names topics; later ones give their ids.
+/// The last version of Fetch that names topics; later ones give their ids.
 const BY_NAME_MAX: i16 = 12;
 
-/// What to fetch from one partition.
+/// The first version of OffsetForLeaderEpoch that consumers may ask.
+const EPOCH_END_FROM: i16 = 3;
+
+/// How a broker is to answer one fetch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct From {
-    pub(super) offset: Offset,
-    pub(super) leader_epoch: LeaderEpoch,
-    pub(super) topic_id: Option<TopicId>,
+pub(super) struct Terms {
+    pub(super) max_wait: Duration,
+    pub(super) bytes_max: i32,
 }
 
-/// Fetches from one broker. The order of the partitions says who comes first when space is short.
+/// Fetches from one broker, within the session with it.
 pub(super) async fn fetch(
-    pool: Arc<Pool>,
+    pool: &Pool,
     broker: BrokerId,
-    options: ConsumerOptions,
-    partitions: Vec<(TopicPartition, From)>,
-) -> Result<BTreeMap<TopicPartition, PartitionData>, Error> {
+    options: &ConsumerOptions,
+    terms: Terms,
+    session: &mut FetchSession,
+    wanted: &[(TopicPartition, Wanted)],
+) -> Result<Answers, Error> {
+    let result = fetch_once_or_twice(pool, broker, options, terms, session, wanted).await;
+    if result.is_err() {
+        session.lost();
+    }
+    result
+}
+
+async fn fetch_once_or_twice(
+    pool: &Pool,
+    broker: BrokerId,
+    options: &ConsumerOptions,
+    terms: Terms,
+    session: &mut FetchSession,
+    wanted: &[(TopicPartition, Wanted)],
+) -> Result<Answers, Error> {
     let connection = pool.connection(broker).await?;
-    let has_ids = partitions.iter().all(|(_, from)| from.topic_id.is_some());
+    let has_ids = wanted.iter().all(|(_, wanted)| wanted.topic_id.is_some());
     let max = if has_ids { *FetchRequest::VERSIONS.end() } else { BY_NAME_MAX };
     let versions = *FetchRequest::VERSIONS.start()..=max;
     let version = connection.version_within::<FetchRequest>(versions)?;
-    let names: BTreeMap<TopicId, TopicName> = partitions
-        .iter()
-        .filter_map(|(partition, from)| Some((from.topic_id?, partition.topic.clone())))
-        .collect();
-    let request = FetchRequest {
-        max_wait_ms: i32::try_from(options.max_wait.as_millis()).unwrap_or(i32::MAX),
+    let mut request = FetchRequest {
+        max_wait_ms: i32::try_from(terms.max_wait.as_millis()).unwrap_or(i32::MAX),
         min_bytes: options.min_bytes,
-        max_bytes: options.max_bytes,
+        max_bytes: terms.bytes_max,
         isolation_level: options.isolation.level(),
-        topics: by_topic(partitions, options.partition_max_bytes),
         ..Default::default()
     };
-    let timeout = options.max_wait + connection.request_timeout();
-    let response = connection.send_at(&request, version, timeout).await?.response().await?;
-    Error::check(response.error_code, format_args!("Fetch from broker {broker}"), None)?;
-    Ok(answers(response, version, &names))
+    let timeout = terms.max_wait + connection.request_timeout();
+    loop {
+        session.ask(wanted, version > BY_NAME_MAX, &mut request);
+        let was_new = session.is_new();
+        let response = connection.send_at(&request, version, timeout).await?.response().await?;
+        let error = match session.answered(response) {
+            Ok(answers) => return Ok(answers),
+            Err(Refusal::Session(code)) if !was_new => {
+                tracing::debug!(%broker, %code, "another fetch session");
+                continue;
+            }
+            Err(Refusal::Session(code) | Refusal::Answer(code)) => (code, None),
+            Err(Refusal::Mismatch) => {
+                let message = "the answer is about other partitions than those asked for";
+                (ErrorCode::UnknownServerError, Some(message))
+            }
+        };
+        let (code, message) = error;
+        return Err(Error::answer(code, format_args!("Fetch from broker {broker}"), message));
+    }
 }
 
-/// Groups neighbours of one topic, and keeps the order.
-fn by_topic(partitions: Vec<(TopicPartition, From)>, max_bytes: i32) -> Vec<FetchTopic> {
-    let mut topics: Vec<FetchTopic> = Vec::new();
-    for (TopicPartition { topic, partition }, from) in partitions {
-        if topics.last().is_none_or(|last| last.topic != topic) {
-            let topic_id = from.topic_id.unwrap_or_default();
-            topics.push(FetchTopic { topic, topic_id, partitions: Vec::new() });
-        }
-        let group = topics.last_mut().expect("pushed above");
-        group.partitions.push(FetchPartition {
-            partition,
-            current_leader_epoch: from.leader_epoch,
-            fetch_offset: from.offset,
-            partition_max_bytes: max_bytes,
-            ..Default::default()
-        });
-    }
-    topics
-}
-
-fn answers(
-    response: FetchResponse,
-    version: i16,
-    names: &BTreeMap<TopicId, TopicName>,
-) -> BTreeMap<TopicPartition, PartitionData> {
-    let mut answers = BTreeMap::new();
-    for topic in response.responses {
-        let by_id = version > BY_NAME_MAX;
-        let name = if by_id { names.get(&topic.topic_id) } else { Some(&topic.topic) };
-        let Some(name) = name else { continue };
-        for data in topic.partitions {
-            let partition = data.partition_index;
-            answers.insert(TopicPartition { topic: name.clone(), partition }, data);
-        }
-    }
-    answers
+/// Ends a fetch session, so that the broker needn't remember it.
+pub(super) async fn end_session(
+    pool: &Pool,
+    broker: BrokerId,
+    request: FetchRequest,
+) -> Result<(), Error> {
+    let connection = pool.connection(broker).await?;
+    let response = connection.call(&request).await?;
+    Error::check(response.error_code, format_args!("Fetch from broker {broker}"), None)
 }
 
 /// Asks one broker for places.
@@ -102,4 +114,60 @@ pub(super) async fn locate(
 ) -> Result<BTreeMap<TopicPartition, Result<Found, Error>>, Error> {
     let connection = pool.connection(broker).await?;
     offsets::list(&connection, options.isolation, &questions).await
+}
+
+/// A place, and the epoch of the leader that is asked about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Check {
+    pub(super) point: Point,
+    pub(super) leader_epoch: LeaderEpoch,
+}
+
+/// Where an epoch ended: the largest one, up to the one asked about, that the log has, and the
+/// offset behind its last record. None where the log has no such epoch.
+pub(super) type EpochEnd = Option<(LeaderEpoch, Offset)>;
+
+/// Asks one broker where the epochs of these places ended (KIP-320).
+///
+/// # Errors
+/// [`Error::UnsupportedVersion`] from a broker that doesn't tell consumers.
+pub(super) async fn epoch_ends(
+    pool: Arc<Pool>,
+    broker: BrokerId,
+    checks: &BTreeMap<TopicPartition, Check>,
+) -> Result<BTreeMap<TopicPartition, Result<EpochEnd, Error>>, Error> {
+    let connection = pool.connection(broker).await?;
+    let versions = EPOCH_END_FROM..=*OffsetForLeaderEpochRequest::VERSIONS.end();
+    let version = connection.version_within::<OffsetForLeaderEpochRequest>(versions)?;
+    let mut topics: BTreeMap<&TopicName, Vec<OffsetForLeaderPartition>> = BTreeMap::new();
+    for (at, check) in checks {
+        topics.entry(&at.topic).or_default().push(OffsetForLeaderPartition {
+            partition: at.partition,
+            current_leader_epoch: check.leader_epoch,
+            leader_epoch: check.point.epoch,
+        });
+    }
+    let topic = |(topic, partitions): (&TopicName, _)| OffsetForLeaderTopic {
+        topic: topic.clone(),
+        partitions,
+    };
+    let request = OffsetForLeaderEpochRequest {
+        replica_id: BrokerId(-1),
+        topics: topics.into_iter().map(topic).collect(),
+    };
+    let mut answers = BTreeMap::new();
+    for topic in connection.call_at(&request, version).await?.topics {
+        for answer in topic.partitions {
+            let at = TopicPartition { topic: topic.topic.clone(), partition: answer.partition };
+            let end = epoch_end(answer.leader_epoch, answer.end_offset);
+            let end = Error::check(answer.error_code, &at, None).map(|()| end);
+            answers.insert(at, end);
+        }
+    }
+    Ok(answers)
+}
+
+/// -1 stands for none, in either of the two.
+pub(super) fn epoch_end(epoch: LeaderEpoch, end_offset: Offset) -> EpochEnd {
+    (epoch.0 >= 0 && end_offset.0 >= 0).then_some((epoch, end_offset))
 }

@@ -1,4 +1,12 @@
-use protocol::{PartitionIndex, Timestamp, records::BatchBuilder};
+mod anything;
+mod pausing;
+mod sessions;
+mod truncation;
+
+use std::collections::BTreeSet;
+
+use protocol::{PartitionIndex, records::BatchBuilder};
+use tokio::time::sleep;
 
 use super::*;
 use crate::fake::FakeBroker;
@@ -18,13 +26,17 @@ fn fill(broker: &FakeBroker, partition: i32, numbers: std::ops::Range<i64>) {
     broker.append(&at(partition), builder.finish(&Default::default()));
 }
 
-async fn consumer(broker: &FakeBroker, offset_reset: OffsetReset) -> Consumer {
-    let options = ConsumerOptions {
+fn options(offset_reset: OffsetReset) -> ConsumerOptions {
+    ConsumerOptions {
         offset_reset,
         max_wait: Duration::from_millis(20),
         poll_records_max: 7,
         ..Default::default()
-    };
+    }
+}
+
+async fn consumer(broker: &FakeBroker, offset_reset: OffsetReset) -> Consumer {
+    let options = options(offset_reset);
     let mut consumer = Consumer::new(broker.cluster().await, options);
     consumer.assign([at(0)]);
     consumer
@@ -209,4 +221,103 @@ async fn a_consumer_works_from_another_task() {
         consumer.poll(SOON).await.unwrap().len()
     });
     assert_eq!(task.await.unwrap(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_by_duration_begins_so_long_ago() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    let now = broker.cluster().await.doors().clock.now();
+    let mut builder = BatchBuilder::new();
+    for hours in [5, 3, 1] {
+        builder.append(Timestamp(now.0 - hours * 3_600_000), None, None, &[]);
+    }
+    broker.append(&at(0), builder.finish(&Default::default()));
+    let reset = OffsetReset::ByDuration(Duration::from_secs(4 * 3600));
+    let mut consumer = consumer(&broker, reset).await;
+    assert_eq!(consumer.position(&at(0)).await.unwrap(), Offset(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_are_found_without_assignment() {
+    let broker = FakeBroker::with_topic("orders", 2);
+    fill(&broker, 0, 0..5);
+    fill(&broker, 0, 5..10);
+    broker.delete_before(&at(0), 5);
+    let consumer = Consumer::new(broker.cluster().await, options(OffsetReset::None));
+    let both = || [at(0), at(1)];
+    let beginnings = consumer.beginning_offsets(both()).await.unwrap();
+    assert_eq!(beginnings, BTreeMap::from([(at(0), Offset(5)), (at(1), Offset(0))]));
+    let ends = consumer.end_offsets(both()).await.unwrap();
+    assert_eq!(ends, BTreeMap::from([(at(0), Offset(10)), (at(1), Offset(0))]));
+    let times = both().map(|at| (at, Timestamp(65)));
+    let found = consumer.offsets_for_times(times).await.unwrap();
+    assert_eq!(found[&at(0)].offset, Some(Offset(7)));
+    assert_eq!(found[&at(1)].offset, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lag_is_what_is_left_to_hand_out() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    fill(&broker, 0, 0..10);
+    let mut consumer = consumer(&broker, OffsetReset::Earliest).await;
+    assert_eq!(consumer.lag(&at(0)), None);
+    consumer.poll(SOON).await.unwrap();
+    assert_eq!(consumer.lag(&at(0)), Some(3));
+    read(&mut consumer).await;
+    assert_eq!(consumer.lag(&at(0)), Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_has_a_bound() {
+    let broker = FakeBroker::with_topic("orders", 3);
+    for partition in 0..3 {
+        for batch in 0..50 {
+            fill(&broker, partition, batch * 10..batch * 10 + 10);
+        }
+    }
+    let options = ConsumerOptions { read_ahead_bytes: 2000, ..options(OffsetReset::Earliest) };
+    let mut consumer = Consumer::new(broker.cluster().await, options);
+    consumer.assign((0..3).map(at));
+    let mut count = 0;
+    while count < 1500 {
+        count += consumer.poll(SOON).await.unwrap().len();
+        let held: usize = consumer.peers.values().map(|peer| peer.memory.bytes()).sum();
+        assert!(held <= 2000, "{held} bytes");
+    }
+    let requests = broker.take_fetch_requests();
+    assert!(requests.iter().all(|request| request.max_bytes == 1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_partition_is_not_held_up_by_an_empty_one() {
+    let broker = FakeBroker::with_topic("orders", 2);
+    for batch in 0..50 {
+        fill(&broker, 0, batch * 10..batch * 10 + 10);
+    }
+    let options = ConsumerOptions {
+        partition_max_bytes: 500,
+        max_wait: Duration::from_secs(100),
+        ..options(OffsetReset::Earliest)
+    };
+    let mut consumer = Consumer::new(broker.cluster().await, options);
+    consumer.assign([at(0), at(1)]);
+    let begun = Instant::now();
+    let mut count = 0;
+    while count < 500 {
+        count += consumer.poll(SOON).await.unwrap().len();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_fetched_is_handed_out_before_an_offset_is_out_of_range() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    fill(&broker, 0, 0..10);
+    let mut consumer = consumer(&broker, OffsetReset::Earliest).await;
+    assert_eq!(consumer.poll(SOON).await.unwrap().len(), 7);
+    fill(&broker, 0, 10..20);
+    fill(&broker, 0, 20..30);
+    broker.delete_before(&at(0), 20);
+    sleep(AT_ONCE).await;
+    assert_eq!(read(&mut consumer).await, [7, 8, 9].into_iter().chain(20..30).collect::<Vec<_>>());
 }

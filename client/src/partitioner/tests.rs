@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use protocol::{BrokerId, LeaderEpoch};
 
 use super::*;
-use crate::{door::SystemEntropy, metadata_cache::Partition};
+use crate::{
+    door::SystemEntropy,
+    metadata_cache::{Partition, Topic},
+};
 
 fn topic(leaders: &[i32]) -> Topic {
     let partition = |leader: i32| Partition {
@@ -21,6 +24,18 @@ fn topic(leaders: &[i32]) -> Topic {
     }
 }
 
+/// Where a record without key goes.
+fn choose(
+    partitioner: &dyn Partitioner,
+    topic: &Topic,
+    value_bytes: usize,
+) -> Option<PartitionIndex> {
+    let record = ProducerRecord::new("orders", vec![0; value_bytes]);
+    let entropy = &SystemEntropy;
+    partitioner.partition(&Choice { record: &record, topic, batch_bytes: 1000, entropy })
+}
+
+// The hashes are those of Kafka's own test, UtilsTest.testMurmur2.
 #[test]
 fn murmur2_gives_what_kafkas_clients_give() {
     for (key, hash) in [
@@ -44,25 +59,45 @@ fn a_negative_hash_still_gives_a_partition() {
 }
 
 #[test]
-fn a_partition_is_kept_for_a_batch_of_bytes() {
-    let topic = topic(&[1; 100]);
-    let mut sticky = Sticky::new(1000);
-    let first = sticky.choose(&topic, 100, &SystemEntropy).unwrap();
-    for _ in 1..10 {
-        assert_eq!(sticky.choose(&topic, 100, &SystemEntropy), Some(first));
+fn a_key_always_goes_to_its_partition() {
+    let (by_key, topic) = (ByKey::default(), topic(&[1, -1, 1]));
+    for _ in 0..20 {
+        for key in ["21", "foobar", "abc"] {
+            let record = ProducerRecord::new("orders", vec![0; 600]).with_key(key);
+            let (record, topic) = (&record, &topic);
+            let choice = Choice { record, topic, batch_bytes: 1000, entropy: &SystemEntropy };
+            assert_eq!(by_key.partition(&choice), Some(partition_of(key.as_bytes(), 3)));
+        }
     }
-    let chosen: BTreeSet<_> =
-        (0..200).map(|_| sticky.choose(&topic, 1000, &SystemEntropy).unwrap()).collect();
+}
+
+#[test]
+fn without_key_a_partition_is_kept_for_a_batch_of_bytes() {
+    let topic = topic(&[1; 100]);
+    let by_key = ByKey::default();
+    let first = choose(&by_key, &topic, 60).unwrap();
+    for _ in 1..10 {
+        assert_eq!(choose(&by_key, &topic, 60), Some(first));
+    }
+    let chosen: BTreeSet<_> = (0..200).map(|_| choose(&by_key, &topic, 1000).unwrap()).collect();
     assert!(chosen.len() > 20, "{chosen:?}");
 }
 
 #[test]
 fn partitions_without_leader_are_avoided_while_there_are_others() {
-    let mut sticky = Sticky::new(1);
-    for _ in 0..50 {
-        let chosen = sticky.choose(&topic(&[-1, 1, -1]), 10, &SystemEntropy);
-        assert_eq!(chosen, Some(PartitionIndex(1)));
+    for partitioner in [&ByKey::default() as &dyn Partitioner, &RoundRobin::default()] {
+        for _ in 0..50 {
+            let chosen = choose(partitioner, &topic(&[-1, 1, -1]), 1000);
+            assert_eq!(chosen, Some(PartitionIndex(1)));
+        }
+        assert!(choose(partitioner, &topic(&[-1, -1]), 1000).is_some());
+        assert_eq!(choose(partitioner, &topic(&[]), 1000), None);
     }
-    assert!(sticky.choose(&topic(&[-1, -1]), 10, &SystemEntropy).is_some());
-    assert_eq!(sticky.choose(&topic(&[]), 10, &SystemEntropy), None);
+}
+
+#[test]
+fn round_robin_takes_partitions_in_turn() {
+    let round_robin = RoundRobin::default();
+    let chosen = (0..7).map(|_| choose(&round_robin, &topic(&[1, 1, -1, 1]), 10).unwrap().0);
+    assert_eq!(chosen.collect::<Vec<_>>(), [0, 1, 3, 0, 1, 3, 0]);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use protocol::{
     ProducerEpoch, ProducerId, Sequence, Timestamp,
-    records::{Batch as Decoded, BatchBuilder, BatchOptions, Compression},
+    records::{Batch as Decoded, BatchBuilder, BatchOptions, Compression, Record},
 };
 use tokio::time::Instant;
 
@@ -30,10 +30,15 @@ pub(super) struct Batch<T> {
     pub(super) created_at: Instant,
     /// Set when it's first sent; from then on the broker may have it.
     pub(super) stamp: Option<Stamp>,
-    /// Whether it has been sent before, so that others may have overtaken it.
+    /// How often it was sent in vain.
+    pub(super) failures: u32,
+    /// Whether it is sent again, so that others may have overtaken it.
     pub(super) is_retry: bool,
-    /// Why it was sent in vain.
+    /// Why it was last sent in vain.
     pub(super) last_error: Option<Error>,
+    /// Why it isn't known whether the broker has it, once it isn't.
+    pub(super) in_doubt: Option<Error>,
+    /// Empty once its senders were told.
     pub(super) receipts: Vec<Receipt<T>>,
     content: Content,
 }
@@ -63,8 +68,10 @@ impl<T> Batch<T> {
         Self {
             created_at,
             stamp: None,
+            failures: 0,
             is_retry: false,
             last_error: None,
+            in_doubt: None,
             receipts: Vec::new(),
             content: Content::Filling(BatchBuilder::new()),
         }
@@ -102,7 +109,7 @@ impl<T> Batch<T> {
             Content::Filling(builder) => std::mem::take(builder),
             Content::Sealed { bytes, stamp, .. } if *stamp == self.stamp => return bytes.clone(),
             // Rare: the producer lost its way and starts over in another epoch.
-            Content::Sealed { bytes, .. } => rebuild(bytes, uncompressed_bytes),
+            Content::Sealed { bytes, .. } => builder(&records(bytes, uncompressed_bytes)),
         };
         let mut options = BatchOptions {
             compression: codec.compression,
@@ -119,15 +126,46 @@ impl<T> Batch<T> {
         self.content = Content::Sealed { bytes: bytes.clone(), stamp, uncompressed_bytes };
         bytes
     }
+
+    /// Takes the second half of the records away, as a batch of their own. The halves keep the
+    /// sequences that the records had together.
+    ///
+    /// # Panics
+    /// When it hasn't been sent, or has less than two records.
+    pub(super) fn split(&mut self) -> Self {
+        let Content::Sealed { bytes, uncompressed_bytes, .. } = &self.content else {
+            panic!("only what was sent can have been too large")
+        };
+        assert!(self.receipts.len() > 1, "a record can't be split");
+        let records = records(bytes, *uncompressed_bytes);
+        let (first, second) = records.split_at(records.len() / 2);
+        let receipts = self.receipts.split_off(first.len());
+        self.content = Content::Filling(builder(first));
+        let base_sequence = |stamp: Stamp| stamp.base_sequence.plus(self.record_count());
+        Self {
+            created_at: self.created_at,
+            stamp: self.stamp.map(|stamp| Stamp { base_sequence: base_sequence(stamp), ..stamp }),
+            failures: self.failures,
+            is_retry: self.is_retry,
+            last_error: self.last_error.clone(),
+            in_doubt: self.in_doubt.clone(),
+            receipts,
+            content: Content::Filling(builder(second)),
+        }
+    }
 }
 
-/// The records of a batch of our own making, ready for another header.
-fn rebuild(bytes: &Bytes, uncompressed_bytes: usize) -> BatchBuilder {
+/// The records of a batch of our own making.
+fn records(bytes: &Bytes, uncompressed_bytes: usize) -> Vec<Record> {
     const OWN: &str = "this client built the batch itself";
     let batch = Decoded::decode(bytes, uncompressed_bytes).expect(OWN);
+    batch.owned_records().collect::<Result<_, _>>().expect(OWN)
+}
+
+/// The same records, ready for another header.
+fn builder(records: &[Record]) -> BatchBuilder {
     let mut builder = BatchBuilder::new();
-    for record in batch.owned_records() {
-        let record = record.expect(OWN);
+    for record in records {
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         builder.append(record.timestamp, key, value, &record.headers);
     }

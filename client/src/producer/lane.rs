@@ -1,9 +1,11 @@
 //! One partition's batches: those that fill, those that wait, those that are under way.
 //!
 //! With idempotence the broker takes a partition's batches of one epoch in the order of their
-//! sequences or not at all. Two rules follow. A batch that the broker found out of order, behind
-//! another that has yet to arrive, is simply sent again. And once a batch has failed for good, none
-//! behind it can have been taken: they start over together in a new epoch.
+//! sequences or not at all. Three rules follow. A batch that the broker found out of order, behind
+//! another that has yet to arrive, is simply sent again. Once a batch has failed, none behind it
+//! can be taken any more: they start over together in a new epoch. But that makes them new to the
+//! broker, so it's done only with batches that every earlier attempt is known to have left out; a
+//! batch in doubt fails instead, since a broker may have taken it and then forgotten that it did.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use protocol::{ErrorCode, Sequence};
 use tokio::time::Instant;
 
 use super::{
-    accumulator::{BatchId, Outcome, Settings, Settled},
+    accumulator::{BatchId, Outcome, Settings, Settled, later},
     batch::{Batch, Identity, Stamp},
 };
 use crate::{door::Entropy, error::Error};
@@ -28,6 +30,7 @@ pub(super) struct Lane<T> {
     /// A sequence was lost: nothing new is taken in this epoch.
     is_broken: bool,
     paused_until: Option<Instant>,
+    /// In a row.
     failures: u32,
 }
 
@@ -36,6 +39,20 @@ struct Sequences {
     identity: Identity,
     next: Sequence,
 }
+
+/// What a lane has for its broker.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// This batch, which is under way from now on.
+    Batch(BatchId, Bytes),
+    /// A batch that needs an identity other than the one that was offered.
+    NeedsIdentity,
+    /// Nothing at the moment.
+    Nothing,
+}
+
+/// The batches whose senders are to be told.
+pub(super) type Ended<T> = Vec<(BatchId, Settled<T>)>;
 
 impl<T> Lane<T> {
     pub(super) fn new() -> Self {
@@ -55,65 +72,53 @@ impl<T> Lane<T> {
         self.queued.extend(self.filling.take());
     }
 
-    /// The oldest batch that is not settled.
-    pub(super) fn oldest(&self) -> Option<BatchId> {
-        let filling = self.filling.as_ref().map(|(id, _)| id);
-        let oldest = [self.queued.keys().next(), self.in_flight.keys().next(), filling];
-        oldest.into_iter().flatten().min().copied()
+    /// The batch that is sent next.
+    fn next(&self) -> Option<(BatchId, &Batch<T>)> {
+        let queued = self.queued.first_key_value().map(|(id, batch)| (*id, batch));
+        queued.or_else(|| self.filling.as_ref().map(|(id, batch)| (*id, batch)))
     }
 
-    /// Whether a batch may be sent now. It may still lack an identity.
-    pub(super) fn is_ready(&self, settings: &Settings, flush: BatchId, now: Instant) -> bool {
-        if self.paused_until.is_some_and(|until| until > now) {
-            return false;
-        }
-        let is_retry = self.queued.values().next().is_some_and(|batch| batch.is_retry);
+    /// The size of the batch that is sent next, before compression, in bytes.
+    pub(super) fn next_bytes(&self) -> usize {
+        self.next().map_or(0, |(_, batch)| batch.size_in_bytes())
+    }
+
+    /// Since when, or from when on, a batch may be sent; it may still lack an identity. None where
+    /// there is nothing to send before something else happens.
+    pub(super) fn due_at(&self, settings: &Settings, flush: BatchId) -> Option<Instant> {
+        let (id, next) = self.next()?;
+        let is_alone = self.in_flight.is_empty();
         // What was sent in vain is sent again one by one, so that it isn't overtaken again.
-        let limit = if is_retry { 1 } else { settings.in_flight_max() };
-        self.in_flight.len() < limit
-            && (!self.queued.is_empty() || self.is_due(settings, flush, now))
-    }
-
-    /// Whether the batch that fills has filled for long enough.
-    fn is_due(&self, settings: &Settings, flush: BatchId, now: Instant) -> bool {
-        self.filling
-            .as_ref()
-            .is_some_and(|(id, batch)| *id < flush || batch.created_at + settings.linger <= now)
-    }
-
-    /// Whether the next batch needs another identity than this one.
-    pub(super) fn needs_identity(&self, current: Option<Identity>) -> bool {
-        match self.sequences {
-            None => current.is_none(),
-            Some(Sequences { identity, .. }) => {
-                let next = self.queued.values().next();
-                let starts_over = next.is_none_or(|batch| batch.stamp.is_none());
-                let is_first = self.in_flight.is_empty();
-                self.is_broken && is_first && starts_over && current == Some(identity)
-            }
+        let limit = if next.is_retry { 1 } else { settings.in_flight_max };
+        let starts_over = self.is_broken && next.stamp.is_none();
+        if self.in_flight.len() >= limit || starts_over && !is_alone {
+            return None;
         }
+        let lingers = self.queued.is_empty() && id >= flush;
+        let due_at =
+            if lingers { later(next.created_at, settings.linger) } else { next.created_at };
+        Some(self.paused_until.map_or(due_at, |until| until.max(due_at)))
     }
 
-    /// Takes the next batch to send, to be called when the lane is ready. None while it waits for
-    /// an identity, or for what is under way in a broken epoch.
+    /// Takes the next batch to send, to be called when the lane is due.
     pub(super) fn take(
         &mut self,
         settings: &Settings,
-        current: Option<Identity>,
-    ) -> Option<(BatchId, Bytes)> {
+        identity: Option<Identity>,
+        ended: &mut Ended<T>,
+    ) -> Next {
         if self.queued.is_empty() {
             self.close();
         }
-        let (id, next) = self.queued.first_key_value()?;
-        let id = *id;
+        let Some((&id, next)) = self.queued.first_key_value() else { return Next::Nothing };
         if settings.is_idempotent && next.stamp.is_none() {
+            let lost = self.sequences.filter(|_| self.is_broken).map(|lost| lost.identity);
+            let Some(identity) = identity.filter(|identity| Some(*identity) != lost) else {
+                return Next::NeedsIdentity;
+            };
             if self.is_broken {
-                if !self.in_flight.is_empty() || self.needs_identity(current) {
-                    return None;
-                }
-                self.start_over();
+                self.start_over(ended);
             }
-            let identity = current?;
             let batch = self.queued.get_mut(&id).expect("found above");
             let sequences = self.sequences.get_or_insert(Sequences { identity, next: Sequence(0) });
             let base_sequence = sequences.next;
@@ -123,16 +128,46 @@ impl<T> Lane<T> {
         let mut batch = self.queued.remove(&id).expect("found above");
         let bytes = batch.seal(settings.codec);
         self.in_flight.insert(id, batch);
-        Some((id, bytes))
+        Next::Batch(id, bytes)
     }
 
-    /// Gives up the epoch. What waits behind a batch that was never taken wasn't taken either.
-    fn start_over(&mut self) {
+    /// Gives up the epoch: what waits gets new sequences.
+    fn start_over(&mut self, ended: &mut Ended<T>) {
+        assert!(self.in_flight.is_empty(), "an epoch ends when nothing of it is under way");
         self.sequences = None;
         self.is_broken = false;
-        for batch in self.queued.values_mut() {
+        for (id, mut batch) in std::mem::take(&mut self.queued) {
             batch.stamp = None;
+            match batch.in_doubt.take() {
+                Some(error) => {
+                    ended.push((id, Settled { receipts: batch.receipts, result: Err(error) }));
+                }
+                None => {
+                    self.queued.insert(id, batch);
+                }
+            }
         }
+    }
+
+    /// Sends a batch that the broker found too large again, in halves. Returns the second one's id,
+    /// or none where that can't be done.
+    ///
+    /// The halves have the sequences of the whole, so that those behind it fit. This takes that no
+    /// earlier attempt can have brought the whole into the partition.
+    pub(super) fn split(&mut self, id: BatchId, outcome: &Outcome) -> Option<BatchId> {
+        let code = outcome.as_ref().err().and_then(Error::code);
+        let batch = self.in_flight.get(&id).expect("only what was sent is settled");
+        let is_known = batch.in_doubt.is_none();
+        if code != Some(ErrorCode::MessageTooLarge) || batch.record_count() < 2 || !is_known {
+            return None;
+        }
+        let mut batch = self.in_flight.remove(&id).expect("found above");
+        batch.is_retry = true;
+        let second = batch.split();
+        let second_id = id.behind(batch.record_count());
+        self.queued.insert(id, batch);
+        self.queued.insert(second_id, second);
+        Some(second_id)
     }
 
     /// Takes in how sending a batch went. Returns it unless it's sent again.
@@ -152,6 +187,9 @@ impl<T> Lane<T> {
             }
             Err(error) => error,
         };
+        if error.leaves_in_doubt() {
+            batch.in_doubt = Some(error.clone());
+        }
         match self.judge(settings, id, &batch, &error, now) {
             Verdict::Fail => return Some(self.fail(batch, error)),
             Verdict::Again => {}
@@ -159,6 +197,7 @@ impl<T> Lane<T> {
         }
         self.failures += 1;
         self.paused_until = Some(now + settings.backoff.after(self.failures, entropy));
+        batch.failures += 1;
         batch.is_retry = true;
         batch.last_error = Some(error);
         self.queued.insert(id, batch);
@@ -173,68 +212,61 @@ impl<T> Lane<T> {
         error: &Error,
         now: Instant,
     ) -> Verdict {
-        let is_late = batch.created_at + settings.delivery_timeout <= now;
+        let is_late = later(batch.created_at, settings.delivery_timeout) <= now;
+        if is_late || batch.failures >= settings.retries {
+            return Verdict::Fail;
+        }
         let is_out_of_order = error.code() == Some(ErrorCode::OutOfOrderSequenceNumber);
         if is_out_of_order && batch.stamp.is_some() {
             let mut under_way = self.in_flight.keys();
             let mut waiting = self.queued.iter().filter(|(_, batch)| batch.stamp.is_some());
             let is_behind = under_way.next().is_some_and(|other| *other < id)
                 || waiting.next().is_some_and(|(other, _)| *other < id);
-            return match (is_late, is_behind, self.is_broken) {
-                (true, ..) => Verdict::Fail,
-                (false, true, _) => Verdict::Again,
-                (false, false, true) => Verdict::StartOver,
+            return match (is_behind, self.is_broken, &batch.in_doubt) {
+                (true, ..) => Verdict::Again,
+                (false, true, None) => Verdict::StartOver,
+                (false, true, Some(_)) => Verdict::Fail,
                 // Nothing of ours is missing before it, so the broker lost what it had taken.
-                (false, false, false) => Verdict::Fail,
+                (false, false, _) => Verdict::Fail,
             };
         }
-        if error.is_retriable() && !is_late { Verdict::Again } else { Verdict::Fail }
+        if error.is_retriable() { Verdict::Again } else { Verdict::Fail }
     }
 
-    fn fail(&mut self, batch: Batch<T>, error: Error) -> Settled<T> {
+    /// A refusal means that the records are not there. Where that isn't so, the senders hear of the
+    /// error that leaves it open.
+    fn fail(&mut self, mut batch: Batch<T>, error: Error) -> Settled<T> {
         // Its sequences are used up, whether the broker took it or not.
         self.is_broken |= batch.stamp.is_some();
+        let error = batch.in_doubt.take().unwrap_or(error);
         Settled { receipts: batch.receipts, result: Err(error) }
     }
 
-    /// Fails what has waited for too long. What is under way is waited for.
+    /// Fails a batch that has waited for too long. One that is under way goes on, for the sake of
+    /// its sequences, but nobody waits for it any more.
     pub(super) fn expire(
         &mut self,
-        settings: &Settings,
-        now: Instant,
-        error: impl Fn(Option<Error>) -> Error,
-    ) -> Vec<Settled<T>> {
-        let is_late = |batch: &Batch<T>| batch.created_at + settings.delivery_timeout <= now;
-        if self.filling.as_ref().is_some_and(|(_, batch)| is_late(batch)) {
+        id: BatchId,
+        error: impl FnOnce(Option<Error>) -> Error,
+    ) -> Settled<T> {
+        if let Some(batch) = self.in_flight.get_mut(&id) {
+            let result = Err(error(batch.last_error.take()));
+            return Settled { receipts: std::mem::take(&mut batch.receipts), result };
+        }
+        if self.filling.as_ref().is_some_and(|(filling, _)| *filling == id) {
             self.close();
         }
-        let late = self.queued.iter().filter(|(_, batch)| is_late(batch)).map(|(id, _)| *id);
-        let late: Vec<_> = late.collect();
-        let fail = |id| {
-            let mut batch = self.queued.remove(&id).expect("found above");
-            let error = error(batch.last_error.take());
-            self.fail(batch, error)
-        };
-        late.into_iter().map(fail).collect()
+        let mut batch = self.queued.remove(&id).expect("it is somewhere until it is settled");
+        self.is_broken |= batch.stamp.is_some();
+        let result = Err(error(batch.last_error.take()));
+        Settled { receipts: batch.receipts, result }
     }
 
     /// Fails whatever isn't under way.
-    pub(super) fn fail_all(&mut self, error: &Error) -> Vec<Settled<T>> {
+    pub(super) fn fail_all(&mut self, error: &Error) -> Ended<T> {
         self.close();
-        let all = std::mem::take(&mut self.queued);
-        all.into_values().map(|batch| self.fail(batch, error.clone())).collect()
-    }
-
-    /// When something is due that is not due yet.
-    pub(super) fn wake_at(&self, settings: &Settings, now: Instant) -> Option<Instant> {
-        let filling = self.filling.as_ref().map(|(_, batch)| batch.created_at);
-        let oldest = self.queued.values().map(|batch| batch.created_at).chain(filling).min()?;
-        let due = [
-            filling.map(|created_at| created_at + settings.linger),
-            self.paused_until,
-            Some(oldest + settings.delivery_timeout),
-        ];
-        due.into_iter().flatten().filter(|at| *at > now).min()
+        let all = std::mem::take(&mut self.queued).into_iter();
+        all.map(|(id, batch)| (id, self.fail(batch, error.clone()))).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The producer's task: brings batches to the brokers, and news back.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    Acks, Delivery, Shared, Token,
+    Acks, Delivery, Shared,
     accumulator::{Appended, BatchId, Outcome, Sending, Settled},
     batch::Identity,
 };
@@ -33,10 +33,6 @@ use crate::{
     cluster::{Cluster, Pool},
     error::Error,
 };
-
-/// How many requests may be under way to one broker. More would only wait in its socket, where
-/// batches can't fill any further.
-const REQUESTS_PER_BROKER_MAX: usize = 5;
 
 /// How much longer than the leader the client waits, for the way there and back.
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
@@ -53,11 +49,10 @@ pub(super) async fn run(shared: Arc<Shared>, pool: Pool) {
         shared,
         pool: Arc::new(pool),
         events: FuturesUnordered::new(),
-        requests: BTreeMap::new(),
-        identity: None,
+        lines: BTreeMap::new(),
+        homeless: BTreeSet::new(),
         identity_pace: Pace::default(),
         metadata_pace: Pace::default(),
-        cursor: None,
     };
     loop {
         let wake_at = sender.work();
@@ -74,13 +69,19 @@ struct Sender {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
-    /// How many are under way, by broker.
-    requests: BTreeMap<BrokerId, usize>,
-    identity: Option<Identity>,
+    lines: BTreeMap<BrokerId, Line>,
+    /// Partitions that are ready, and whose leader isn't known.
+    homeless: BTreeSet<TopicPartition>,
     identity_pace: Pace,
     metadata_pace: Pace,
-    /// The partition served last: the next round begins behind it, so that none starves.
-    cursor: Option<TopicPartition>,
+}
+
+/// The way to one broker.
+#[derive(Default)]
+struct Line {
+    requests_in_flight: usize,
+    /// The partitions that are ready, in the order in which they became so: none starves.
+    waiting: VecDeque<TopicPartition>,
 }
 
 enum Event {
@@ -96,81 +97,101 @@ enum Event {
 /// What a broker said of each partition; nothing of any with acks=0.
 type Answers = BTreeMap<TopicPartition, PartitionProduceResponse>;
 
-/// A request that is being put together.
-#[derive(Default)]
-struct Load {
-    bytes: usize,
-    batches: Vec<(Sending, Option<TopicId>)>,
-}
+/// A request's batches, and the ids of their topics.
+type Load = Vec<(Sending, Option<TopicId>)>;
 
 impl Sender {
     /// Starts whatever can be started. Returns when to look again.
     fn work(&mut self) -> Instant {
         let now = Instant::now();
-        let expired = self.shared.accumulator().expire(now);
-        self.tell(expired);
-        if self.shared.accumulator().needs_identity(self.identity, now) {
+        self.shared.accumulator().expire(now);
+        loop {
+            let ready = self.shared.accumulator().ready(now);
+            ready.into_iter().for_each(|partition| self.join_line(partition));
+            if !self.start_requests(now) {
+                break;
+            }
+        }
+        self.tell();
+        if self.shared.accumulator().needs_identity() {
             self.ask_identity(now);
         }
-        let mut unknown = BTreeSet::new();
-        while self.start_requests(now, &mut unknown) {}
-        if !unknown.is_empty() {
-            self.ask_metadata(unknown, now);
+        if !self.homeless.is_empty() {
+            self.ask_metadata(now);
         }
-        let due = self.shared.accumulator().wake_at(now);
+        let due = self.shared.accumulator().wake_at();
         let pace = [self.identity_pace.wake_at(now), self.metadata_pace.wake_at(now)];
         pace.into_iter().chain([due]).flatten().min().unwrap_or(now + IDLE)
     }
 
-    /// Starts at most one request to each broker, holding at most one batch of each partition, as
-    /// the protocol has it. Returns whether any was started.
-    fn start_requests(&mut self, now: Instant, unknown: &mut BTreeSet<TopicName>) -> bool {
-        let mut loads: BTreeMap<BrokerId, Load> = BTreeMap::new();
-        for partition in self.ready(now) {
-            let topic = self.shared.cluster.known_topic(&partition.topic);
-            let leader = topic.as_ref().and_then(|topic| topic.leader(partition.partition));
-            let (Some(topic), Some(leader)) = (topic, leader) else {
-                self.shared.cluster.invalidate(&partition.topic);
-                unknown.insert(partition.topic);
-                continue;
-            };
-            let is_busy =
-                self.requests.get(&leader.id).is_some_and(|n| *n >= REQUESTS_PER_BROKER_MAX);
-            let load = loads.entry(leader.id).or_default();
-            let batch_bytes = self.shared.options.batch_bytes;
-            let is_full =
-                load.bytes > 0 && load.bytes + batch_bytes > self.shared.options.request_bytes_max;
-            if is_busy || is_full {
-                continue;
-            }
-            let taken = self.shared.accumulator().take(&partition, self.identity, now);
-            if let Some(sending) = taken {
-                load.bytes += sending.bytes.len();
-                load.batches.push((sending, topic.id));
-                self.cursor = Some(partition);
-            }
+    /// The leader of a partition, and its topic's id; none while it isn't known.
+    fn leader(&self, of: &TopicPartition) -> Option<(BrokerId, Option<TopicId>)> {
+        let topic = self.shared.cluster.known_topic(&of.topic);
+        let leader = topic.as_ref().and_then(|topic| topic.leader(of.partition));
+        if leader.is_none() {
+            self.shared.cluster.invalidate(&of.topic);
         }
-        loads.retain(|_, load| !load.batches.is_empty());
-        let has_started = !loads.is_empty();
-        for (broker, load) in loads {
-            self.start(broker, load);
-        }
-        has_started
+        Some((leader?.id, topic?.id))
     }
 
-    /// The partitions that have something to send, from the one behind the cursor on.
-    fn ready(&self, now: Instant) -> Vec<TopicPartition> {
-        let mut ready = self.shared.accumulator().ready(now);
-        if let Some(cursor) = &self.cursor {
-            let behind = ready.partition_point(|partition| partition <= cursor);
-            ready.rotate_left(behind);
+    fn line(&mut self, to: BrokerId) -> &mut Line {
+        self.lines.entry(to).or_default()
+    }
+
+    fn join_line(&mut self, partition: TopicPartition) {
+        match self.leader(&partition) {
+            Some((leader, _)) => {
+                self.line(leader).waiting.push_back(partition);
+            }
+            None => {
+                self.homeless.insert(partition);
+            }
         }
-        ready
+    }
+
+    /// Starts at most one request to each broker. Returns whether there may be more to start: also a
+    /// partition whose leader has changed moves to another line.
+    fn start_requests(&mut self, now: Instant) -> bool {
+        let limit = self.shared.options.in_flight_max.max(1);
+        let is_served = |line: &Line| line.requests_in_flight < limit && !line.waiting.is_empty();
+        let served = self.lines.iter().filter(|(_, line)| is_served(line));
+        let served: Vec<_> = served.map(|(broker, _)| *broker).collect();
+        for broker in &served {
+            let load = self.load(*broker, now);
+            if !load.is_empty() {
+                self.start(*broker, load);
+            }
+        }
+        !served.is_empty()
+    }
+
+    /// Takes what fits into one request. A partition is in line once, and so at most once in a
+    /// request, as the protocol has it.
+    fn load(&mut self, broker: BrokerId, now: Instant) -> Load {
+        let mut load = Load::new();
+        let mut room = self.shared.options.request_bytes_max;
+        while let Some(partition) = self.line(broker).waiting.pop_front() {
+            match self.leader(&partition) {
+                Some((leader, topic_id)) if leader == broker => {
+                    let mut accumulator = self.shared.accumulator();
+                    if !load.is_empty() && accumulator.next_bytes(&partition) > room {
+                        drop(accumulator);
+                        self.line(broker).waiting.push_front(partition);
+                        break;
+                    }
+                    let Some(sending) = accumulator.take(&partition, now) else { continue };
+                    room = room.saturating_sub(sending.bytes.len());
+                    load.push((sending, topic_id));
+                }
+                _ => self.join_line(partition),
+            }
+        }
+        load
     }
 
     fn start(&mut self, broker: BrokerId, load: Load) {
-        *self.requests.entry(broker).or_default() += 1;
-        let sent = load.batches.iter().map(|(batch, _)| (batch.to.clone(), batch.id)).collect();
+        self.line(broker).requests_in_flight += 1;
+        let sent = load.iter().map(|(batch, _)| (batch.to.clone(), batch.id)).collect();
         let (shared, pool) = (self.shared.clone(), self.pool.clone());
         let producing = async move {
             let result = produce(&shared, &pool, broker, load).await;
@@ -181,15 +202,17 @@ impl Sender {
 
     fn ask_identity(&mut self, now: Instant) {
         if self.identity_pace.may_begin(now) {
-            let (cluster, lost) = (self.shared.cluster.clone(), self.identity);
+            let lost = self.shared.accumulator().identity();
+            let cluster = self.shared.cluster.clone();
             let asking = async move { Event::Identified(identify(&cluster, lost).await) };
             self.events.push(asking.boxed());
         }
     }
 
-    fn ask_metadata(&mut self, topics: BTreeSet<TopicName>, now: Instant) {
+    fn ask_metadata(&mut self, now: Instant) {
         if self.metadata_pace.may_begin(now) {
             let cluster = self.shared.cluster.clone();
+            let topics: BTreeSet<_> = self.homeless.iter().map(|at| at.topic.clone()).collect();
             let topics: Vec<_> = topics.into_iter().collect();
             let asking =
                 async move { Event::MetadataAsked(cluster.refresh(&topics).await.map(|_| ())) };
@@ -205,22 +228,33 @@ impl Sender {
             Event::Produced { broker, sent, result } => self.on_produced(broker, sent, result),
             Event::Identified(result) => {
                 self.identity_pace.end(not_before);
-                match result {
-                    Ok(identity) => self.identity = Some(identity),
-                    Err(error) if error.is_retriable() => {
-                        tracing::debug!(%error, "no producer id");
-                    }
-                    Err(error) => {
-                        let failed = self.shared.accumulator().fail_all(&error);
-                        self.tell(failed);
-                    }
-                }
+                self.on_identified(result);
             }
             Event::MetadataAsked(result) => {
                 self.metadata_pace.end(not_before);
                 if let Err(error) = result {
                     tracing::debug!(%error, "no metadata");
                 }
+                for partition in std::mem::take(&mut self.homeless) {
+                    self.join_line(partition);
+                }
+            }
+        }
+    }
+
+    fn on_identified(&self, result: Result<Identity, Error>) {
+        let mut accumulator = self.shared.accumulator();
+        match result {
+            Ok(identity) => accumulator.set_identity(Some(identity)),
+            Err(error) if error.is_retriable() => tracing::debug!(%error, "no producer id"),
+            // KIP-360: who can't go on as the same producer goes on as another.
+            Err(error) if accumulator.identity().is_some() => {
+                tracing::debug!(%error, "the producer id is given up");
+                accumulator.set_identity(None);
+            }
+            Err(error) => {
+                accumulator.fail_all(&error);
+                accumulator.set_identity(None);
             }
         }
     }
@@ -231,12 +265,11 @@ impl Sender {
         sent: Vec<(TopicPartition, BatchId)>,
         mut result: Result<Answers, Error>,
     ) {
+        self.line(broker).requests_in_flight -= 1;
         let cluster = &self.shared.cluster;
-        *self.requests.get_mut(&broker).expect("counted when it was started") -= 1;
         if result.is_err() {
             cluster.invalidate_broker(broker);
         }
-        let mut settled = Vec::new();
         let now = Instant::now();
         for (partition, id) in sent {
             let outcome = match &mut result {
@@ -247,10 +280,8 @@ impl Sender {
                 tracing::debug!(%partition, %error, "batch not appended");
             }
             let entropy = &*cluster.doors().entropy;
-            let done = self.shared.accumulator().settle(&partition, id, outcome, now, entropy);
-            settled.extend(done.map(|done| (partition, done)));
+            self.shared.accumulator().settle(&partition, id, outcome, now, entropy);
         }
-        self.tell(settled);
     }
 
     /// Reads one partition's answer.
@@ -287,7 +318,8 @@ impl Sender {
     }
 
     /// Tells the senders of the records what became of them.
-    fn tell(&self, settled: Vec<(TopicPartition, Settled<Token>)>) {
+    fn tell(&self) {
+        let settled = self.shared.accumulator().settled();
         if settled.is_empty() {
             return;
         }
@@ -315,7 +347,7 @@ async fn produce(
     load: Load,
 ) -> Result<Answers, Error> {
     let connection = pool.connection(broker).await?;
-    let has_ids = load.batches.iter().all(|(_, id)| id.is_some());
+    let has_ids = load.iter().all(|(_, id)| id.is_some());
     let max = if has_ids { *ProduceRequest::VERSIONS.end() } else { BY_NAME_MAX };
     let versions = *ProduceRequest::VERSIONS.start()..=max;
     let version = connection.version_within::<ProduceRequest>(versions)?;
@@ -325,11 +357,8 @@ async fn produce(
         Acks::Leader => 1,
         Acks::All => -1,
     };
-    let names: BTreeMap<TopicId, TopicName> = load
-        .batches
-        .iter()
-        .filter_map(|(batch, id)| Some(((*id)?, batch.to.topic.clone())))
-        .collect();
+    let names: BTreeMap<TopicId, TopicName> =
+        load.iter().filter_map(|(batch, id)| Some(((*id)?, batch.to.topic.clone()))).collect();
     let request = ProduceRequest {
         transactional_id: None,
         acks,
@@ -347,7 +376,7 @@ async fn produce(
 
 fn by_topic(load: Load) -> Vec<TopicProduceData> {
     let mut topics: BTreeMap<TopicName, TopicProduceData> = BTreeMap::new();
-    for (Sending { to, bytes, .. }, id) in load.batches {
+    for (Sending { to, bytes, .. }, id) in load {
         let topic = topics.entry(to.topic.clone()).or_insert_with(|| TopicProduceData {
             name: to.topic,
             topic_id: id.unwrap_or_default(),

@@ -1,7 +1,15 @@
-use protocol::records::Batch as Decoded;
+use std::time::Duration;
+
+use protocol::{
+    Offset, Timestamp,
+    records::{Batch as Decoded, Compression},
+};
 
 use super::*;
-use crate::fake::{FakeBroker, Fault};
+use crate::{
+    fake::{FakeBroker, Fault},
+    partitioner::{Partitioner, partition_of},
+};
 
 fn at(partition: i32) -> TopicPartition {
     TopicPartition { topic: "orders".into(), partition: PartitionIndex(partition) }
@@ -184,13 +192,105 @@ async fn what_is_not_acknowledged_in_time_has_failed() {
     producer.send(numbered(0)).await.unwrap();
     broker.set_down(true);
     let error = producer.send(numbered(1)).await.unwrap_err();
-    assert!(
-        matches!(error, Error::DeliveryTimedOut { last: Some(_), .. })
-            || matches!(error, Error::Connect { .. } | Error::Disconnected { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::DeliveryTimedOut { last: Some(_), .. }), "{error}");
     broker.set_down(false);
     assert_eq!(producer.send(numbered(2)).await.unwrap().offset, Some(Offset(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_silent_makes_no_record_wait_longer_than_the_delivery_timeout() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    let delivery_timeout = Duration::from_secs(3);
+    let producer = producer(&broker, ProducerOptions { delivery_timeout, ..options() }).await;
+    broker.set_silent(true);
+    // The second finds the first one's request under way.
+    for _ in 0..2 {
+        let queued_at = tokio::time::Instant::now();
+        let error = producer.send(numbered(0)).await.unwrap_err();
+        assert!(matches!(error, Error::DeliveryTimedOut { .. }), "{error}");
+        let waited = queued_at.elapsed();
+        assert!(waited < delivery_timeout + Duration::from_millis(10), "{waited:?}");
+    }
+    producer.flush().await;
+    broker.set_silent(false);
+    // Once the connection has been given up, all is well again.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(producer.send(numbered(2)).await.unwrap().offset, Some(Offset(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_retries_the_first_failure_counts() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    let producer = producer(&broker, ProducerOptions { retries: 0, ..options() }).await;
+    broker.fail_produce([Fault::Refuse(ErrorCode::NotEnoughReplicas)]);
+    let error = producer.send(numbered(0)).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::NotEnoughReplicas));
+    producer.send(numbered(1)).await.unwrap();
+    assert_eq!(broker.values(&at(0)), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_that_the_broker_finds_too_large_arrive_in_parts() {
+    for idempotence in [true, false] {
+        let broker = FakeBroker::with_topic("orders", 1);
+        broker.limit_batches(300);
+        let options = ProducerOptions { batch_bytes: 2000, idempotence, ..options() };
+        let producer = producer(&broker, options).await;
+        let mut sent = Vec::new();
+        for number in 0..500 {
+            sent.push(producer.queue(numbered(number)).await.unwrap());
+        }
+        for (number, sent) in (0..).zip(sent) {
+            assert_eq!(sent.delivery().await.unwrap().offset, Some(Offset(number)));
+        }
+        assert_eq!(broker.values(&at(0)), numbers(0..500));
+        // One record alone can't be made smaller.
+        let large = ProducerRecord::new("orders", vec![b'x'; 400]);
+        let error = producer.send(large).await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::MessageTooLarge));
+        assert_eq!(producer.send(numbered(0)).await.unwrap().offset, Some(Offset(500)));
+    }
+}
+
+#[derive(Debug)]
+struct Always(i32);
+
+impl Partitioner for Always {
+    fn partition(&self, _: &Choice<'_>) -> Option<PartitionIndex> {
+        Some(PartitionIndex(self.0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partitioner_chooses_where_the_record_does_not_say() {
+    let broker = FakeBroker::with_topic("orders", 3);
+    let options_with =
+        |partition| ProducerOptions { partitioner: Arc::new(Always(partition)), ..options() };
+    let chosen = producer(&broker, options_with(2)).await;
+    let record = ProducerRecord::new("orders", "value").with_key("21");
+    let delivery = chosen.send(record.clone()).await.unwrap();
+    assert_eq!(delivery.partition, PartitionIndex(2));
+    let delivery = chosen.send(record.clone().with_partition(PartitionIndex(1))).await.unwrap();
+    assert_eq!(delivery.partition, PartitionIndex(1));
+
+    let error = producer(&broker, options_with(3)).await.send(record).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UnknownTopicOrPartition));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_partitions_share_requests() {
+    let broker = FakeBroker::with_topic("orders", 1000);
+    let producer = producer(&broker, options()).await;
+    let mut sent = Vec::new();
+    for number in 0..5000 {
+        let record =
+            numbered(number).with_partition(PartitionIndex(i32::try_from(number % 1000).unwrap()));
+        sent.push(producer.queue(record).await.unwrap());
+    }
+    for (number, sent) in (0..).zip(sent) {
+        assert_eq!(sent.delivery().await.unwrap().offset, Some(Offset(number / 1000)));
+    }
+    assert!(broker.produce_requests() < 50, "{}", broker.produce_requests());
 }
 
 #[tokio::test(start_paused = true)]

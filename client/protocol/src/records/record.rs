@@ -163,6 +163,12 @@ impl<'a> Records<'a> {
         Self { rest: records, left: record_count.max(0) }
     }
 
+    /// The bytes that weren't iterated over yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     fn fail(&mut self, error: BatchError) -> Option<Result<RecordRef<'a>, BatchError>> {
         *self = Self { rest: &[], left: 0 };
         Some(Err(error))
