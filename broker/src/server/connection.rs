@@ -9,7 +9,7 @@
 use std::{collections::VecDeque, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use client::net::Stream;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     io::{ReadHalf, WriteHalf},
     time::{Instant, sleep_until},
@@ -35,6 +35,13 @@ const REQUESTS_AHEAD_MAX: usize = 8;
 /// it's idempotent; others may go further before they are made to wait.
 const ANSWERS_WAITING_MAX: usize = 64;
 
+/// An answer may be held while the next requests are there already, so that one write takes the
+/// answers of several: at most while this many bytes of requests were taken since the last write.
+const HELD_BYTES_MAX: usize = 64 << 10;
+
+/// What the smallest request counts for among them, since it takes time however small it is.
+const HELD_BYTES_PER_REQUEST_MIN: usize = 8 << 10;
+
 /// After the client closed its side, what it sent before may take this long to be done.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -58,6 +65,8 @@ pub(crate) struct Connection {
     ahead: VecDeque<Frame>,
     starting: Option<BoxFuture<'static, Outcome>>,
     answers: VecDeque<BoxFuture<'static, Option<Answer>>>,
+    /// The size of the requests taken since everything was written.
+    held_bytes: usize,
     /// Off when no further request is taken: what was read is still done.
     reads: bool,
     /// Since when nothing was asked.
@@ -79,6 +88,7 @@ impl Connection {
             ahead: VecDeque::new(),
             starting: None,
             answers: VecDeque::new(),
+            held_bytes: 0,
             reads: true,
             idle_since: Instant::now(),
             closes_at: None,
@@ -100,6 +110,12 @@ impl Connection {
     async fn serve(&mut self, shutdown: &Shutdown) -> Result<(), End> {
         loop {
             self.start_next();
+            if self.may_hold_answers()
+                && let Some(frame) = self.frames.next().now_or_never()
+            {
+                self.take(frame.map_err(End::Frame)?);
+                continue;
+            }
             let busy = self.starting.is_some() || !self.answers.is_empty() || self.writer.is_busy();
             if !self.reads && !busy {
                 return Ok(());
@@ -109,8 +125,9 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = shutdown.requested(), if self.reads => self.reads = false,
-                written = self.writer.write(), if self.writer.is_busy() => {
-                    written.map_err(End::Io)?;
+                outcome = poll_in_place(&mut self.starting), if self.starting.is_some() => {
+                    self.starting = None;
+                    self.started(outcome)?;
                 }
                 answer = first(&mut self.answers),
                     if !self.answers.is_empty() && self.writer.has_room() =>
@@ -120,9 +137,9 @@ impl Connection {
                         self.writer.push(answer);
                     }
                 }
-                outcome = poll_in_place(&mut self.starting), if self.starting.is_some() => {
-                    self.starting = None;
-                    self.started(outcome)?;
+                written = self.writer.write(), if self.writer.is_busy() => {
+                    written.map_err(End::Io)?;
+                    self.held_bytes = 0;
                 }
                 frame = self.frames.next(),
                     if self.reads && self.ahead.len() < REQUESTS_AHEAD_MAX =>
@@ -140,10 +157,22 @@ impl Connection {
         self.idle_since + self.broker.config.connections_max_idle
     }
 
+    /// Whether a request that is there already goes before the answers that could be written.
+    fn may_hold_answers(&self) -> bool {
+        self.reads
+            && self.writer.is_busy()
+            && self.starting.is_none()
+            && self.ahead.is_empty()
+            && self.held_bytes < HELD_BYTES_MAX
+    }
+
     fn take(&mut self, frame: Option<Frame>) {
         self.idle_since = Instant::now();
         match frame {
-            Some(frame) => self.ahead.push_back(frame),
+            Some(frame) => {
+                self.held_bytes += frame.bytes.len().max(HELD_BYTES_PER_REQUEST_MIN);
+                self.ahead.push_back(frame);
+            }
             None => {
                 self.reads = false;
                 self.closes_at = Some(self.idle_since + DRAIN_TIME_MAX);

@@ -56,13 +56,22 @@ pub(crate) struct FrameReader<R> {
     stream: R,
     bytes_max: usize,
     budget: MemoryBudget,
-    /// The length's bytes, then the body's.
+    head: Head,
+    /// The body's bytes.
     buffer: BytesMut,
     body: Option<Body>,
     /// By when the next byte has to be here, once a frame has begun.
     deadline: Option<Instant>,
     /// The place in the queue for memory.
     waiting: Option<BoxFuture<'static, Share>>,
+}
+
+/// As much of a frame's length as has arrived. Most of the time that's all of it, with the last
+/// bytes of the frame before: a busy client costs one read a frame.
+#[derive(Default)]
+struct Head {
+    bytes: [u8; LENGTH_BYTES],
+    have: usize,
 }
 
 struct Body {
@@ -78,6 +87,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             stream,
             bytes_max,
             budget,
+            head: Head::default(),
             buffer: BytesMut::new(),
             body: None,
             deadline: None,
@@ -87,32 +97,39 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// Whether nothing of a next frame has arrived.
     pub(crate) fn is_between_frames(&self) -> bool {
-        self.body.is_none() && self.buffer.is_empty()
+        self.body.is_none() && self.head.have == 0
     }
 
     /// The next frame; `None` when the stream ends between two frames.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         if self.body.is_none() {
             let Some(length) = self.length().await? else { return Ok(None) };
-            self.buffer.clear();
+            self.head = Head::default();
             self.body = Some(Body { length, granted: 0, share: Share::default() });
         }
         self.fill().await?;
-        let Body { share, .. } = self.body.take().expect("set above, and filled");
-        self.deadline = None;
+        let Body { length, share, .. } = self.body.take().expect("set above, and filled");
+        self.head.put(&self.buffer[length..]);
+        self.buffer.truncate(length);
+        if self.head.have == 0 {
+            self.deadline = None;
+        }
         // The frame gets the memory as a whole: a produce request takes it back as mutable, which
         // only its sole owner can.
         Ok(Some(Frame { bytes: std::mem::take(&mut self.buffer).freeze(), share }))
     }
 
     async fn length(&mut self) -> Result<Option<usize>, FrameError> {
-        while self.buffer.len() < LENGTH_BYTES {
-            if self.read(LENGTH_BYTES - self.buffer.len()).await? == 0 {
-                return if self.buffer.is_empty() { Ok(None) } else { Err(FrameError::Truncated) };
+        while self.head.have < LENGTH_BYTES {
+            let reading = self.stream.read(&mut self.head.bytes[self.head.have..]);
+            let read = in_time(self.deadline, reading).await?;
+            if read == 0 {
+                return if self.head.have == 0 { Ok(None) } else { Err(FrameError::Truncated) };
             }
+            self.head.have += read;
+            self.deadline = Some(Instant::now() + PAUSE_MAX);
         }
-        let claimed = self.buffer[..].try_into().map(i32::from_be_bytes);
-        let claimed = claimed.expect("no more than its bytes are read");
+        let claimed = i32::from_be_bytes(self.head.bytes);
         match usize::try_from(claimed) {
             Err(_) => Err(FrameError::Negative(claimed)),
             Ok(length) if length > self.bytes_max => {
@@ -126,12 +143,16 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         loop {
             let Body { length, granted, .. } = *self.body.as_ref().expect("a body is being read");
             let have = self.buffer.len();
-            if have == length {
+            if have >= length {
                 return Ok(());
             } else if have == granted {
                 self.grow(length, granted).await;
-            } else if self.read(granted - have).await? == 0 {
-                return Err(FrameError::Truncated);
+            } else {
+                // Behind the body's end, the next frame's length is taken along.
+                let end = if granted == length { length + LENGTH_BYTES } else { granted };
+                if self.read(end - have).await? == 0 {
+                    return Err(FrameError::Truncated);
+                }
             }
         }
     }
@@ -154,25 +175,38 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         *deadline = Some(Instant::now() + PAUSE_MAX);
         body.share.merge(more);
         body.granted += step;
-        if buffer.capacity() < body.granted {
+        if buffer.capacity() < body.granted + LENGTH_BYTES {
             // Room ahead of what is granted costs nothing until it's written to, and spares copies.
-            buffer.reserve((length - granted).min(STEP_BYTES_MAX));
+            buffer.reserve((length - granted).min(STEP_BYTES_MAX) + LENGTH_BYTES);
         }
     }
 
     /// Reads what has arrived, but no more than the limit. 0 = the stream has ended.
     async fn read(&mut self, limit: usize) -> Result<usize, FrameError> {
         let mut limited = (&mut self.stream).take(limit as u64);
-        let read = limited.read_buf(&mut self.buffer);
-        let read = match self.deadline {
-            None => read.await?,
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                timeout(left, read).await.map_err(|_| FrameError::Stalled)??
-            }
-        };
+        let read = in_time(self.deadline, limited.read_buf(&mut self.buffer)).await?;
         self.deadline = Some(Instant::now() + PAUSE_MAX);
         Ok(read)
+    }
+}
+
+impl Head {
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes[..bytes.len()].copy_from_slice(bytes);
+        self.have = bytes.len();
+    }
+}
+
+async fn in_time(
+    deadline: Option<Instant>,
+    reading: impl Future<Output = io::Result<usize>>,
+) -> Result<usize, FrameError> {
+    match deadline {
+        None => Ok(reading.await?),
+        Some(deadline) => {
+            let left = deadline.saturating_duration_since(Instant::now());
+            Ok(timeout(left, reading).await.map_err(|_| FrameError::Stalled)??)
+        }
     }
 }
 
