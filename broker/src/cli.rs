@@ -4,30 +4,42 @@
 //! configuration, open the doors, call the library, and say in one line what went wrong. What only
 //! a process has (its signals, runtimes and exit codes) is `main.rs`'s and comes in as [`Process`].
 
+mod advice;
+mod cluster;
+mod completions;
+mod config;
 mod configuration;
 mod connect;
 mod consume;
+mod error;
+mod escape;
+mod exit;
 mod format;
 mod output;
+mod perf;
 mod produce;
+mod progress;
+mod setting;
 mod start;
+mod time;
 mod topic;
 
-use std::{fmt, io};
+use std::{fmt, future, io};
 
 use clap::{Parser, Subcommand};
 use client::door::{Entropy as _, SystemEntropy};
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 
-use crate::config;
+pub use error::Error;
+pub use exit::Exit;
 
 /// A Kafka-compatible, replicated log broker.
 #[derive(Debug, Parser)]
-#[command(name = "ottla", version, propagate_version = true)]
+#[command(name = "ottla", version, propagate_version = true, after_help = exit::HELP)]
 pub struct Cli {
     /// What to log, as RUST_LOG has it: error, warn, info, debug, or broker=debug,info.
-    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
+    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true)]
     log: Option<String>,
     #[command(subcommand)]
     command: Command,
@@ -41,12 +53,20 @@ enum Command {
     Format(format::Format),
     /// Draw an id, as for `ottla format --cluster-id`.
     RandomUuid,
-    /// Create, list, describe and delete topics.
+    /// Create, list, describe, alter and delete topics.
     Topic(topic::Topic),
     /// Write records: one for each line of the input.
     Produce(produce::Produce),
     /// Read records: a line for each.
     Consume(consume::Consume),
+    /// Measure a cluster, or compare codecs on your own data.
+    Perf(perf::Perf),
+    /// Describe, set and unset configurations of topics and brokers.
+    Config(config::Config),
+    /// Show the cluster: its id, its brokers, what it can do.
+    Cluster(cluster::Cluster),
+    /// Print what makes a shell complete this command's words.
+    Completions(completions::Completions),
 }
 
 /// What a command is given by the process that it runs in.
@@ -65,45 +85,37 @@ pub struct Process {
     pub output: Box<dyn io::Write + Send>,
     /// Whether it's people.
     pub output_is_terminal: bool,
+    /// What people are told besides.
+    pub warnings: Box<dyn io::Write + Send>,
+}
+
+impl Process {
+    /// Warns of what is going to happen. It happens whether anybody can read it or not.
+    fn warn(&mut self, warning: impl fmt::Display) {
+        let style = anstyle::AnsiColor::Yellow.on_default().bold();
+        let _ = writeln!(self.warnings, "{style}warning:{style:#} {warning}");
+    }
+
+    /// Tells what may be good to know.
+    fn note(&mut self, note: impl fmt::Display) {
+        let style = anstyle::Style::new().bold();
+        let _ = writeln!(self.warnings, "{style}note:{style:#} {note}");
+    }
+
+    /// Ends with the first of some failures. The others are told before.
+    fn conclude(&mut self, failures: Vec<Error>) -> Result<(), Error> {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else { return Ok(()) };
+        for other in failures {
+            self.warn(other);
+        }
+        Err(first)
+    }
 }
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("program", &self.program).finish_non_exhaustive()
-    }
-}
-
-/// Why a command failed, in one line.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration is refused.
-    #[error(transparent)]
-    Config(#[from] config::ConfigError),
-    /// What was asked for makes no sense.
-    #[error("{0}")]
-    Usage(String),
-    /// The node can't start, or had to stop.
-    #[error(transparent)]
-    Node(#[from] crate::Error),
-    /// The cluster can't be reached, or refuses.
-    #[error(transparent)]
-    Client(#[from] client::Error),
-    /// The input can't be read.
-    #[error("can't read the input: {0}")]
-    Input(io::Error),
-    /// The output can't be written.
-    #[error("can't write the output: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl Error {
-    /// Whether the caller has to write something else, rather than the machine to be mended.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        match self {
-            Self::Config(_) | Self::Usage(_) | Self::Node(crate::Error::Config(_)) => true,
-            Self::Node(_) | Self::Client(_) | Self::Input(_) | Self::Output(_) => false,
-        }
     }
 }
 
@@ -127,10 +139,29 @@ impl Cli {
             Command::Start(start) => Box::pin(start.run(process)).await,
             Command::Format(format) => format.run(process),
             Command::RandomUuid => Ok(writeln!(process.output, "{}", SystemEntropy.uuid())?),
-            Command::Topic(topic) => topic.run(process).await,
+            Command::Completions(completions) => completions.run(process),
+            Command::Topic(topic) => until_stopped(process, |process| topic.run(process)).await,
+            Command::Config(config) => until_stopped(process, |process| config.run(process)).await,
+            Command::Cluster(cluster) => {
+                until_stopped(process, |process| cluster.run(process)).await
+            }
             Command::Produce(produce) => Box::pin(produce.run(process)).await,
             Command::Consume(consume) => Box::pin(consume.run(process)).await,
+            Command::Perf(perf) => Box::pin(perf.run(process)).await,
         }
+    }
+}
+
+/// Runs a command that knows nothing of signals: it ends where it is when one comes.
+async fn until_stopped<F>(mut process: Process, run: impl FnOnce(Process) -> F) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    let mut stop = std::mem::replace(&mut process.stop, Box::pin(future::pending()));
+    tokio::select! {
+        biased;
+        () = &mut stop => Err(Error::Interrupted),
+        done = Box::pin(run(process)) => done,
     }
 }
 

@@ -34,6 +34,9 @@ pub use quorum::{Quorum, Voter};
 pub use roles::Roles;
 pub use sources::Sources;
 
+pub(crate) use keys::all as broker_keys;
+pub(crate) use near_miss::nearest;
+
 use endpoints::Endpoints;
 use sources::{FOREVER, Settings};
 

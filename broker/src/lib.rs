@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod advertised_check;
 mod api;
 mod auto_creation;
 mod broker;

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use broker::cli::{Cli, Process};
-use clap::Parser as _;
+use broker::cli::{Cli, Error, Exit, Process};
+use clap::{CommandFactory as _, Parser as _};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -20,13 +20,6 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The machine or the cluster is at fault.
-const EXIT_FAULT: u8 = 1;
-/// The caller is: as clap exits for a wrong command line.
-const EXIT_USAGE: u8 = 2;
-/// As a shell has it for a process that SIGINT ended.
-const EXIT_INTERRUPTED: i32 = 130;
-
 /// How long a task that blocks its thread may keep the process from ending.
 const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -35,43 +28,43 @@ const QUORUM_THREADS: usize = 1;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let error = match log_to_stderr(cli.log_filter()) {
-        Ok(()) => match run(cli) {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(error) => error,
-        },
-        Err(bad_filter) => Failure { line: bad_filter, code: EXIT_USAGE },
-    };
-    // Nothing is left to do where standard error is gone too.
-    let _ = writeln!(io::stderr(), "ottla: {}", error.line);
-    ExitCode::from(error.code)
-}
-
-struct Failure {
-    line: String,
-    code: u8,
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self { line: format!("can't start the process's threads: {error}"), code: EXIT_FAULT }
+    match log_to_stderr(cli.log_filter()).and_then(|()| run(cli)) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            // Nothing is left to do where standard error is gone too.
+            let _ = print(&error);
+            error.exit().into()
+        }
     }
 }
 
-impl From<broker::cli::Error> for Failure {
-    fn from(error: broker::cli::Error) -> Self {
-        let code = if error.is_usage() { EXIT_USAGE } else { EXIT_FAULT };
-        Self { line: error.to_string(), code }
+/// Prints an error as clap prints its own, in colours where it would.
+fn print(error: &Error) -> io::Result<()> {
+    let styles = Cli::command().get_styles().clone();
+    let (failure, advice) = (styles.get_error(), styles.get_valid());
+    let mut stderr = anstream::stderr().lock();
+    writeln!(stderr, "{failure}error:{failure:#} {error}")?;
+    if let Some(tip) = error.tip() {
+        writeln!(stderr, "\n  {advice}tip:{advice:#} {tip}")?;
     }
+    Ok(())
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().thread_name("ottla").build()?;
+fn run(cli: Cli) -> Result<(), Error> {
+    // Where the system hands out huge pages unasked, a node that holds 20 MB would hold 60.
+    #[cfg(target_os = "linux")]
+    let _best_effort = rustix::thread::disable_transparent_huge_pages(true);
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("ottla")
+        .build()
+        .map_err(Error::Process)?;
     let quorum: Runtime = Builder::new_multi_thread()
         .enable_all()
         .worker_threads(QUORUM_THREADS)
         .thread_name("ottla-quorum")
-        .build()?;
+        .build()
+        .map_err(Error::Process)?;
     let process = Process {
         quorum_runtime: quorum.handle().clone(),
         environment: env::vars_os()
@@ -79,14 +72,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
             .collect(),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         program: env::args().next().unwrap_or_else(|| "ottla".to_owned()),
-        stop: Box::pin(stop_requested(&runtime)?),
+        stop: Box::pin(stop_requested(&runtime).map_err(Error::Process)?),
         output: Box::new(io::stdout()),
         output_is_terminal: io::stdout().is_terminal(),
+        warnings: Box::new(anstream::stderr()),
     };
     let done = runtime.block_on(cli.run(process));
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
     quorum.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
-    Ok(done?)
+    done
 }
 
 /// Ends at the first SIGINT or SIGTERM. The second ends the process on the spot.
@@ -99,7 +93,7 @@ fn stop_requested(runtime: &Runtime) -> io::Result<impl Future<Output = ()> + us
         either(&mut interrupt, &mut terminate).await;
         let _ = first.send(());
         either(&mut interrupt, &mut terminate).await;
-        std::process::exit(EXIT_INTERRUPTED);
+        std::process::exit(Exit::Interrupted.code().into());
     });
     Ok(async move {
         let _ = requested.await;
@@ -114,12 +108,15 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     }
 }
 
-fn log_to_stderr(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter}: {error}"))?;
+fn log_to_stderr(filter: &str) -> Result<(), Error> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Error::Usage(format!("--log {filter}: {error}")))?;
+    // Colours on terminals only, and not where NO_COLOR is set.
+    let choice = anstream::AutoStream::choice(&io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(choice != anstream::ColorChoice::Never)
         .init();
     Ok(())
 }

@@ -12,7 +12,13 @@ use crate::{
 
 use super::{Error, Process, configuration::Configuration};
 
+const EXAMPLES: &str = "\
+Examples:
+  ottla format --cluster-id $(ottla random-uuid) --config server.properties --standalone
+  ottla format --cluster-id 4L6g3nShT-eMCtK--X86sw --config broker.properties";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Format {
     /// The cluster's id, the same on all of its nodes. Draw one with `ottla random-uuid`.
     #[arg(long, short = 't', value_name = "ID")]
@@ -89,7 +95,7 @@ mod tests {
         let sets = sets.iter().map(|set| (*set).to_owned()).collect();
         let config = BrokerConfig::load(&Sources { sets, ..Sources::default() }).unwrap().config;
         check(&config, cluster_id, standalone).map_err(|error| {
-            assert!(error.is_usage());
+            assert_eq!(error.exit(), super::super::Exit::Usage);
             error.to_string()
         })
     }

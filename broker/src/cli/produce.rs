@@ -1,187 +1,190 @@
-//! `ottla produce`: a record for each line of the input.
+//! `ottla produce`: sends records.
 
-use std::{
-    collections::VecDeque,
-    io::{self, BufRead as _},
-};
+mod input;
+mod pace;
+mod recipe;
+mod report;
+mod sending;
+
+use std::{future, mem, path::PathBuf};
 
 use clap::Args;
-use client::{
-    Acks, Producer, ProducerOptions, ProducerRecord,
-    producer::{Delivery, Sent},
-};
-use protocol::{PartitionIndex, TopicName, records::Compression};
-use serde::Serialize;
+use client::{Admin, Cluster, Producer, producer::Sent};
+use futures_util::future::{BoxFuture, try_join};
+use protocol::{PartitionIndex, TopicName};
 use tokio::{
     select,
-    sync::mpsc::{self, Receiver},
+    sync::mpsc::{self, Receiver, Sender},
+    time::Instant,
 };
 
+use self::{
+    input::{Block, Framing, Input},
+    pace::{Pace, Rate},
+    recipe::{Recipe, RecipeOptions, some_bytes},
+    report::Report,
+    sending::Sending,
+};
 use super::{
-    Error, Process,
-    connect::{Connect, TopicArgument},
-    output::{Format, Output, unless_closed},
+    Error, Process, advice::on_unknown_topic, connect::Connect, consume::no_such_partition,
+    output::Output, progress::Progress,
 };
 
-/// How many lines are read ahead of the producer.
-const LINES_AHEAD: usize = 1000;
-
-/// How many records may wait for their acknowledgement before the oldest is waited for.
+/// How many records may wait for their acknowledgement before no more are sent.
 const UNACKNOWLEDGED_MAX: usize = 10_000;
 
-/// Every line of the standard input becomes a record.
+/// Sends a record for each line of the standard input, or of files.
 #[derive(Debug, Args)]
+#[command(override_usage = "ottla produce [OPTIONS] <TOPIC> [FILE]...", after_help = EXAMPLES)]
 pub(super) struct Produce {
-    #[command(flatten)]
-    topic: TopicArgument,
-    /// Send to this partition, whatever the key.
-    #[arg(long, short)]
-    partition: Option<i32>,
-    /// Split each line here into key and value. Lines without it have no key.
-    #[arg(long, short = 'K', value_name = "SEPARATOR")]
-    key_separator: Option<String>,
-    /// Who must have a record: 0 = nobody, 1 = the leader, all = every in-sync replica.
-    #[arg(long, value_parser = acks, default_value = "all")]
-    acks: Acks,
-    /// How to compress: none, gzip, snappy, lz4 or zstd.
-    #[arg(long, short = 'z', value_name = "CODEC", value_parser = compression, default_value = "none")]
-    compression: Compression,
+    /// The topic.
+    #[arg(value_name = "TOPIC", required_unless_present = "named")]
+    topic: Option<String>,
+    /// What to send, a record for each line; the standard input unless given.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The topic as an option: all arguments are files then.
+    #[arg(short = 't', long = "topic", value_name = "TOPIC")]
+    named: Option<String>,
+    /// Send each file as one record.
+    #[arg(long, conflicts_with = "delimiter")]
+    whole_file: bool,
+    /// What ends a record, in place of a line's end: text, \t, \0, \xNN.
+    #[arg(long, short = 'D', value_parser = some_bytes)]
+    delimiter: Option<bytes::Bytes>,
+    /// How many records to send, at most, in a second (500 or 500/s), a minute (30/m) or an hour.
+    #[arg(long, value_name = "N/s")]
+    rate: Option<Rate>,
     #[command(flatten)]
     connect: Connect,
     /// With json, each record's place is printed.
     #[command(flatten)]
     output: Output,
+    /// Print at the end how many records went to each partition.
+    #[arg(long, short)]
+    verbose: bool,
+    #[command(flatten)]
+    recipe: RecipeOptions,
+    #[command(flatten)]
+    sending: Sending,
 }
 
-/// Where a record went, for programs.
-#[derive(Serialize)]
-struct Placed<'a> {
-    topic: &'a str,
-    partition: i32,
-    offset: Option<i64>,
-    timestamp: i64,
-}
+const EXAMPLES: &str = r"Examples:
+  echo hello | ottla produce greetings
+  ottla produce positions trucks.csv -K ,            the key is what stands before the comma
+  ottla produce positions trucks.csv -z lz4 --rate 100/s
+  ottla produce photos --whole-file -H type=jpeg a.jpg b.jpg
+  echo truck-7: | ottla produce positions -K : -Z    delete a key of a compacted topic";
 
 impl Produce {
     pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
-        let cluster = self.connect.cluster(true).await?;
-        let options = ProducerOptions {
-            acks: self.acks,
-            compression: self.compression,
-            ..Default::default()
+        let options = self.sending.options()?;
+        let (topic, files) = self.topic_and_files();
+        let input = Input::new(&files, self.framing(), options.request_bytes_max);
+        let size = input.size_in_bytes()?;
+        let recipe = self.recipe.recipe(topic.clone());
+        let stop = mem::replace(&mut process.stop, Box::pin(future::pending()));
+        let mut report = Report::new(&mut process, &self.output, self.verbose);
+        // Where the input has no size, somebody may be typing it.
+        let progress = size.filter(|_| report.leaves_terminal_alone());
+        let progress = progress.map(|size| Progress::of_bytes(Some(size), "sending"));
+
+        let (sent, unacknowledged) = mpsc::channel(UNACKNOWLEDGED_MAX);
+        let mut producer = None;
+        let sending = async {
+            let cluster = self.connect.cluster(true).await?;
+            self.check_topic(&cluster, &topic).await?;
+            let producer = producer.insert(Producer::new(cluster, options));
+            let pace = Pace::new(self.rate, Instant::now());
+            send_all(producer, input.read(), &recipe, pace, sent, progress).await
         };
-        let producer = Producer::new(cluster, options);
-        let mut lines = lines();
-        let mut sent = VecDeque::new();
-        let mut count = 0_u64;
-        loop {
-            let line = select! {
-                biased;
-                () = &mut process.stop => None,
-                line = lines.recv() => line,
-            };
-            let Some(line) = line else { break };
-            let record = self.record(line.map_err(Error::Input)?);
-            sent.push_back(producer.queue(record).await?);
-            count += 1;
-            if sent.len() >= UNACKNOWLEDGED_MAX {
-                self.finish_first(&mut sent, &mut process).await?;
-            }
-        }
-        while !sent.is_empty() {
-            self.finish_first(&mut sent, &mut process).await?;
-        }
-        if self.output.format == Format::Table && process.output_is_terminal {
-            writeln!(process.output, "{count} records sent to {}", self.topic.name())?;
-        }
-        unless_closed(process.output.flush().map_err(Error::from))
+        let sending = unless_stopped(stop, sending);
+        let settling = settle(unacknowledged, &mut report);
+        let (is_whole, ()) = Box::pin(try_join(sending, settling)).await?;
+        report.finish(&topic)?;
+        if is_whole { Ok(()) } else { Err(Error::Interrupted) }
     }
 
-    fn record(&self, line: Vec<u8>) -> ProducerRecord {
-        let topic: TopicName = self.topic.name();
-        let separator = self.key_separator.as_deref().filter(|text| !text.is_empty());
-        let split = separator.and_then(|separator| split_once(&line, separator.as_bytes()));
-        let record = match split {
-            Some((key, value)) => ProducerRecord::new(topic, value.to_vec()).with_key(key.to_vec()),
-            None => ProducerRecord::new(topic, line),
+    fn topic_and_files(&self) -> (TopicName, Vec<PathBuf>) {
+        let mut files = self.files.clone();
+        let topic = match (&self.named, &self.topic) {
+            (Some(named), first) => {
+                files.splice(0..0, first.iter().map(PathBuf::from));
+                named
+            }
+            (None, topic) => topic.as_ref().expect("the command line requires one of them"),
         };
-        match self.partition {
-            Some(partition) => record.with_partition(PartitionIndex(partition)),
-            None => record,
+        (topic.as_str().into(), files)
+    }
+
+    fn framing(&self) -> Framing {
+        match &self.delimiter {
+            Some(delimiter) => Framing::Delimited(delimiter.as_ref().into()),
+            None if self.whole_file => Framing::Whole,
+            None => Framing::Line,
         }
     }
 
-    /// Waits for the oldest record.
-    async fn finish_first(
-        &self,
-        sent: &mut VecDeque<Sent>,
-        process: &mut Process,
-    ) -> Result<(), Error> {
-        let Some(first) = sent.pop_front() else { return Ok(()) };
-        let Delivery { topic, partition, offset, timestamp } = first.delivery().await?;
-        if self.output.format == Format::Json {
-            let placed = Placed {
-                topic: topic.as_str(),
-                partition: partition.0,
-                offset: offset.map(|offset| offset.0),
-                timestamp: timestamp.0,
-            };
-            let line = serde_json::to_string(&placed).map_err(io::Error::from)?;
-            // Records are sent whether anyone reads where they went or not.
-            unless_closed(writeln!(process.output, "{line}").map_err(Error::from))?;
-        }
-        Ok(())
-    }
-}
-
-/// The input's lines, read on a thread of their own: a terminal's may take for ever.
-fn lines() -> Receiver<io::Result<Vec<u8>>> {
-    let (sender, lines) = mpsc::channel(LINES_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        for line in io::stdin().lock().split(b'\n') {
-            if sender.blocking_send(line.map(without_carriage_return)).is_err() {
-                return;
+    /// The producer would wait for what may be about to come. Who waits here wants to know.
+    async fn check_topic(&self, cluster: &Cluster, name: &TopicName) -> Result<(), Error> {
+        let topic = match cluster.wait_for_topic(name).await {
+            Ok(topic) => topic,
+            Err(error) => {
+                let admin = Admin::new(cluster.clone());
+                return Err(on_unknown_topic(&admin, name, error).await);
             }
+        };
+        let partition = self.recipe.partition.map(PartitionIndex);
+        match partition.filter(|partition| !topic.partitions.contains_key(partition)) {
+            Some(missing) => Err(no_such_partition(&topic, missing)),
+            None => Ok(()),
         }
-    });
-    lines
-}
-
-fn without_carriage_return(mut line: Vec<u8>) -> Vec<u8> {
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    line
-}
-
-/// What stands before and after the first occurrence.
-fn split_once<'a>(line: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = line.windows(separator.len()).position(|window| window == separator)?;
-    Some((&line[..at], &line[at + separator.len()..]))
-}
-
-fn acks(text: &str) -> Result<Acks, String> {
-    match text {
-        "0" | "none" => Ok(Acks::None),
-        "1" | "leader" => Ok(Acks::Leader),
-        "all" | "-1" => Ok(Acks::All),
-        _ => Err("write 0, 1 or all".to_owned()),
     }
 }
 
-fn compression(text: &str) -> Result<Compression, String> {
-    Compression::from_name(text).ok_or_else(|| "write none, gzip, snappy, lz4 or zstd".to_owned())
+/// Does something, and says whether it was done before it was to stop.
+async fn unless_stopped(
+    mut stop: BoxFuture<'static, ()>,
+    doing: impl Future<Output = Result<(), Error>>,
+) -> Result<bool, Error> {
+    select! {
+        biased;
+        () = &mut stop => Ok(false),
+        done = doing => done.map(|()| true),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_split_at_the_first_separator() {
-        assert_eq!(split_once(b"a::b::c", b"::"), Some((&b"a"[..], &b"b::c"[..])));
-        assert_eq!(split_once(b"::", b"::"), Some((&b""[..], &b""[..])));
-        assert_eq!(split_once(b"abc", b"::"), None);
-        assert_eq!(split_once(b"", b"::"), None);
+async fn send_all(
+    producer: &Producer,
+    mut input: Receiver<Result<Block, Error>>,
+    recipe: &Recipe,
+    mut pace: Pace,
+    sent: Sender<Sent>,
+    progress: Option<Progress>,
+) -> Result<(), Error> {
+    loop {
+        let idle_since = Instant::now();
+        let Some(block) = input.recv().await else { return Ok(()) };
+        pace.was_idle(idle_since, Instant::now());
+        let Block { records, bytes } = block?;
+        for record in records {
+            pace.next().await;
+            // Room first: a record that is queued is always waited for. There is none where
+            // waiting for earlier ones failed, and then that is what the caller hears of.
+            let Ok(room) = sent.reserve().await else { return Ok(()) };
+            room.send(producer.queue(recipe.record(record)).await?);
+        }
+        if let Some(progress) = &progress {
+            progress.advance(bytes);
+        }
     }
+}
+
+/// Waits for acknowledgements, in the order of the records.
+async fn settle(mut unacknowledged: Receiver<Sent>, report: &mut Report<'_>) -> Result<(), Error> {
+    while let Some(sent) = report.wait(unacknowledged.recv()).await? {
+        let delivery = report.wait(sent.delivery()).await??;
+        report.delivered(&delivery)?;
+    }
+    Ok(())
 }

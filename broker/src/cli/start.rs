@@ -1,18 +1,27 @@
 //! `ottla start`: one node, from its configuration to its end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use tracing::{info, warn};
 
 use crate::{
-    Doors, Node,
+    Doors, Node, advertised_check,
     config::{Address, BrokerConfig, Loaded},
 };
 
 use super::{Error, Process, configuration::Configuration};
 
+const EXAMPLES: &str = "\
+Examples:
+  ottla start
+  ottla start --set log.dirs=/var/lib/ottla --set num.partitions=10
+  ottla start --config server.properties
+
+Every key is also read from the environment: KAFKA_LOG_DIRS is log.dirs.";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Start {
     #[command(flatten)]
     pub(super) configuration: Configuration,
@@ -28,6 +37,7 @@ impl Start {
         let is_trial = self.configuration.config.is_none() || process.output_is_terminal;
 
         let doors = Doors::production(process.quorum_runtime.clone());
+        let net = Arc::clone(&doors.net);
         let node = tokio::select! {
             biased;
             () = &mut process.stop => {
@@ -40,10 +50,16 @@ impl Start {
             writeln!(process.output, "{welcome}")?;
             process.output.flush()?;
         }
+        // Beside everything else: nothing waits for what it finds.
+        let check = async {
+            advertised_check::run(&config, &node, &*net).await;
+            std::future::pending().await
+        };
         let failed = tokio::select! {
             biased;
             () = &mut process.stop => None,
             error = node.failed() => Some(error),
+            never = Box::pin(check) => never,
         };
         info!("shutting down");
         Box::pin(node.shutdown()).await;

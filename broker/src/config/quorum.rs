@@ -41,6 +41,13 @@ impl Quorum {
             // A node without a file that says nothing about others is alone.
             match own_address(endpoints) {
                 Some(own) if settings.is_single_node && roles.controller => {
+                    if own.port == 0 {
+                        return Err(ConfigError::Rule(format!(
+                            "{}: a controller can't leave its port to the system, since its \
+                             brokers wouldn't find it: write a port, as CONTROLLER://localhost:9093",
+                            settings.blame("listeners")
+                        )));
+                    }
                     let address = Address::new(&own.host, own.port);
                     quorum.voters.push(Voter { id: node, address });
                 }

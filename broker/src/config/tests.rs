@@ -291,6 +291,10 @@ fn every_rule_says_what_is_wrong_and_what_to_do() {
             "neither controller.quorum.bootstrap.servers nor controller.quorum.voters is set",
         ),
         (&["process.roles=controller"], "this node is a controller only, remove PLAINTEXT://127"),
+        (
+            &["listeners=PLAINTEXT://h:0,CONTROLLER://h:0"],
+            "a controller can't leave its port to the system",
+        ),
         (&["controller.quorum.voters=2@h:9093"], "node.id=1, add 1@host:port"),
         (&["controller.quorum.voters=1@h"], "1@h isn't of the form id@host:port"),
         (&["controller.quorum.voters=1@0.0.0.0:9093"], "can't be reached"),
@@ -352,7 +356,11 @@ fn an_address_family_may_share_its_port_with_the_other() {
     assert_eq!(config.inter_broker_listener_name, "V4");
     assert_eq!(config.listeners[1].to_string(), "V6://[::1]:9092");
     // Port 0 is another one each time.
-    from_sets(&["listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0"]).unwrap();
+    from_sets(&[
+        "listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0",
+        "controller.quorum.voters=1@127.0.0.1:9093",
+    ])
+    .unwrap();
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! `ottla cluster`: its id, its brokers, and what it can do.
+
+use clap::Args;
+use client::{Admin, Cluster as Connected};
+use protocol::{
+    BrokerId,
+    api::{
+        api_versions::{ApiVersionsRequest, ApiVersionsResponse},
+        describe_cluster::DescribeClusterResponse,
+    },
+};
+use serde::Serialize;
+
+use super::{
+    Error, Process,
+    connect::Connect,
+    output::{Format, Output, Table, unless_closed},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  ottla cluster
+  ottla cluster --bootstrap host:9092 -o json";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Cluster {
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    cluster_id: String,
+    /// The broker that requests to the controller go to.
+    controller: Option<i32>,
+    brokers: Vec<ShownBroker>,
+    /// What all nodes have agreed to do.
+    features: Vec<ShownFeature>,
+}
+
+#[derive(Serialize)]
+struct ShownBroker {
+    id: i32,
+    host: String,
+    port: i32,
+    rack: Option<String>,
+    controller: bool,
+}
+
+#[derive(Serialize)]
+struct ShownFeature {
+    name: String,
+    level: i16,
+}
+
+impl Cluster {
+    pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
+        let cluster = self.connect.cluster(false).await?;
+        let described = Admin::new(cluster.clone()).describe_cluster().await?;
+        let versions = versions(&cluster).await?;
+        let shown = Shown::of(described, versions);
+        if self.output.format == Format::Table {
+            unless_closed(shown.print_heading(&mut *process.output))?;
+        }
+        unless_closed(self.output.print(&mut *process.output, &shown, Shown::table))
+    }
+}
+
+async fn versions(cluster: &Connected) -> Result<ApiVersionsResponse, client::Error> {
+    let request = ApiVersionsRequest {
+        client_software_name: "ottla".to_owned(),
+        client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    cluster.any().await?.call(&request).await
+}
+
+impl Shown {
+    fn of(cluster: DescribeClusterResponse, versions: ApiVersionsResponse) -> Self {
+        let controller = Some(cluster.controller_id).filter(|id| id.0 >= 0);
+        let is_controller = |id: BrokerId| controller == Some(id);
+        let brokers = cluster.brokers.into_iter().map(|broker| ShownBroker {
+            id: broker.broker_id.0,
+            host: broker.host,
+            port: broker.port,
+            rack: broker.rack,
+            controller: is_controller(broker.broker_id),
+        });
+        let features = versions
+            .finalized_features
+            .into_iter()
+            .map(|feature| ShownFeature { name: feature.name, level: feature.max_version_level });
+        Self {
+            cluster_id: cluster.cluster_id,
+            controller: controller.map(|id| id.0),
+            brokers: brokers.collect(),
+            features: features.collect(),
+        }
+    }
+
+    fn print_heading(&self, out: &mut dyn std::io::Write) -> Result<(), Error> {
+        writeln!(out, "cluster {}", self.cluster_id)?;
+        for ShownFeature { name, level } in &self.features {
+            writeln!(out, "{name} {level}")?;
+        }
+        Ok(writeln!(out)?)
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(["BROKER", "ADDRESS", "RACK", "CONTROLLER"]);
+        for broker in &self.brokers {
+            table.row([
+                broker.id.to_string(),
+                format!("{}:{}", broker.host, broker.port),
+                broker.rack.clone().unwrap_or_else(|| "-".to_owned()),
+                if broker.controller { "yes" } else { "-" }.to_owned(),
+            ]);
+        }
+        table
+    }
+}

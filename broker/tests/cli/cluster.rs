@@ -1,0 +1,45 @@
+//! `ottla cluster`, and clusters that aren't there.
+
+use std::net::TcpListener;
+
+use crate::{
+    node::Node,
+    session::{Session, assert_golden},
+};
+
+#[test]
+fn the_cluster_shows_its_brokers() {
+    let node = Node::start_with(&["broker.rack=north"]);
+    let mut session = Session::with(&node);
+    session.run("cluster").run("cluster -o json");
+    assert_golden!(session, "the_cluster_shows_its_brokers");
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_explained() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let mut session = Session::at(&address);
+    session
+        .run("cluster --timeout 0")
+        .run("topic list --timeout 0 --bootstrap localhost:port")
+        .run("topic list --timeout 0 --bootstrap ''");
+    assert_golden!(session, "a_cluster_that_is_not_there_is_explained");
+}
+
+#[test]
+fn what_is_no_broker_is_explained() {
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = web.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = web.accept().unwrap();
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let mut session = Session::at(&address);
+    session.run("topic list --timeout 0");
+    server.join().unwrap();
+    assert_golden!(session, "what_is_no_broker_is_explained");
+}
