@@ -35,7 +35,7 @@ use tokio::{
 
 use crate::{
     door::{SeededEntropy, SkewedClock},
-    net::{LATENCY_MAX, Network},
+    net::{DELAY_MAX, Network},
     store::SimStores,
     trace::{Trace, now},
 };
@@ -316,7 +316,7 @@ impl Machine {
     #[must_use]
     pub fn power_losses_of_sender(&self) -> Option<u32> {
         let life = self.life();
-        let is_clear = life.power_lost_at.is_none_or(|at| now() > at + LATENCY_MAX);
+        let is_clear = life.power_lost_at.is_none_or(|at| now() > at + DELAY_MAX);
         is_clear.then_some(life.power_losses)
     }
 

@@ -35,6 +35,10 @@ pub enum Chaos {
     Cut,
     /// Connections break.
     Reset,
+    /// Connections fall silent, and nobody is told.
+    Silence,
+    /// The network is slow for a while.
+    Slowness,
     /// The clock jumps.
     ClockJump,
 }
@@ -47,6 +51,8 @@ pub const WITHOUT_POWER_LOSS: &[Chaos] = &[
     Chaos::Restart,
     Chaos::Cut,
     Chaos::Reset,
+    Chaos::Silence,
+    Chaos::Slowness,
     Chaos::ClockJump,
 ];
 
@@ -61,6 +67,8 @@ pub const EVERYTHING: &[Chaos] = &[
     Chaos::Restart,
     Chaos::Cut,
     Chaos::Reset,
+    Chaos::Silence,
+    Chaos::Slowness,
     Chaos::ClockJump,
 ];
 
@@ -88,6 +96,8 @@ pub async fn rampage(world: &World, repertoire: &[Chaos], at_least: Duration) ->
             Chaos::Restart => process::restart(world).await?,
             Chaos::Cut => network::cut(world).await,
             Chaos::Reset => network::reset(world),
+            Chaos::Silence => network::silence(world),
+            Chaos::Slowness => network::slow_down(world).await,
             Chaos::ClockJump => clock::jump(world),
         }
     }

@@ -1,7 +1,7 @@
 //! The simulated network: the door that a node listens and connects through.
 //!
 //! A connection is an ordered stream of bytes with bounded windows, carried in pieces that arrive
-//! late, and not at all while the link is cut. What the two ends learn of each other's deaths is
+//! late, later where the link is slow, and not at all while it is cut. What the two ends learn of each other's deaths is
 //! what TCP tells: a process that dies closes its ends; a machine that loses its power falls
 //! silent, and resets the connections that it doesn't remember once it's back. Late duplicates of
 //! requests are no part of it yet.
@@ -49,6 +49,8 @@ struct State {
     connections: Vec<Weak<Connection>>,
     /// Links that deliver nothing, each one way.
     cuts: BTreeSet<Link>,
+    /// How much later than usual some links deliver.
+    slowness: BTreeMap<Link, Duration>,
     without_power: BTreeSet<IpAddr>,
     last_port: Option<u16>,
 }
@@ -82,9 +84,20 @@ impl Network {
         self.state().cuts.insert((from, to));
     }
 
+    /// Makes one direction slow: each delivery takes so much longer, and the next waits for it.
+    ///
+    /// # Panics
+    /// If that is more than [`SLOWNESS_MAX`].
+    pub fn slow_down(&self, from: IpAddr, to: IpAddr, slowness: Duration) {
+        assert!(slowness <= SLOWNESS_MAX, "nothing is under way for longer");
+        self.state().slowness.insert((from, to), slowness);
+    }
+
     /// Mends all links.
     pub fn mend(&self) {
-        self.state().cuts.clear();
+        let mut state = self.state();
+        state.cuts.clear();
+        state.slowness.clear();
     }
 
     /// Resets the connections between two machines, as a firewall that lost its memory does.
@@ -92,6 +105,16 @@ impl Network {
         for connection in self.state().living_connections() {
             if connection.is_between(one, other) {
                 connection.reset();
+            }
+        }
+    }
+
+    /// Lets the connections between two machines fall silent, as a firewall does that forgot them
+    /// and drops what belongs to none it knows. Neither end is told.
+    pub fn silence(&self, one: IpAddr, other: IpAddr) {
+        for connection in self.state().living_connections() {
+            if connection.is_between(one, other) {
+                connection.silence();
             }
         }
     }
@@ -149,6 +172,11 @@ impl Network {
         self.state().is_blocked(link)
     }
 
+    /// How long what is sent now is under way.
+    fn delay(&self, link: Link) -> Duration {
+        latency() + self.state().slowness.get(&link).copied().unwrap_or_default()
+    }
+
     /// Waits for as long as nothing gets through.
     async fn passable(&self, link: Link) {
         while self.is_blocked(link) {
@@ -179,7 +207,12 @@ impl fmt::Debug for Network {
 }
 
 /// The longest that bytes are under way where no link is cut.
-pub(crate) const LATENCY_MAX: Duration = Duration::from_millis(100);
+pub(crate) const DELAY_MAX: Duration = LATENCY_MAX.saturating_add(SLOWNESS_MAX);
+
+/// The most that a slow link adds.
+pub const SLOWNESS_MAX: Duration = Duration::from_millis(400);
+
+const LATENCY_MAX: Duration = Duration::from_millis(100);
 
 /// Mostly a millisecond or two, now and then much longer.
 fn latency() -> Duration {
@@ -220,7 +253,7 @@ impl Net for Door {
         let to = resolve(host).map(|address| SocketAddr::new(address, port));
         Box::pin(async move {
             let to = to?;
-            sleep(latency()).await;
+            sleep(network.delay((from, to.ip()))).await;
             network.passable((from, to.ip())).await;
             network.passable((to.ip(), from)).await;
             network.connect(from, to)

@@ -5,14 +5,16 @@ mod java;
 mod kill;
 mod own;
 mod shipped_config;
+mod tour;
 
 pub(crate) use java::{client as java, dump_log_segments};
 pub(crate) use kill::kill_under_load;
 pub(crate) use own::own_commands;
 pub(crate) use shipped_config::shipped_config;
+pub(crate) use tour::tour;
 
 use crate::node::Node;
-use crate::project::installed;
+use crate::project::{Project, installed};
 use crate::python;
 use crate::step::{Outcome, Stage};
 use crate::toolchain::World;
@@ -24,6 +26,8 @@ use std::time::Duration;
 /// One client's checks take seconds. One that waits for an answer that never comes ends here.
 const CLIENT: Duration = Duration::from_secs(300);
 
+/// The programs that take part for libraries in Rust.
+const OTTLA: &str = "ottla-client-checks";
 const RDKAFKA: &str = "rdkafka-clients";
 
 pub(crate) fn confluent_kafka(stage: &mut Stage<'_>) -> Result<Outcome> {
@@ -49,6 +53,14 @@ pub(crate) fn kcat(stage: &mut Stage<'_>) -> Result<Outcome> {
     }
     let program = python::program(Path::new("python3"), &stage.project.clients(), "with_kcat.py");
     client(stage, "kcat", program, &[])
+}
+
+/// Our own library: a member of this workspace, so it is built with the node.
+pub(crate) fn ottla_library(stage: &mut Stage<'_>) -> Result<Outcome> {
+    let mut build = stage.cargo(World::Real, "build");
+    stage.build(build.args(["--quiet", "--package", OTTLA]))?;
+    let adapter = stage.project.target.join("debug").join(OTTLA).display().to_string();
+    adapter_client(stage, "ottla-library", &["ottla", &adapter])
 }
 
 pub(crate) fn rdkafka(stage: &mut Stage<'_>) -> Result<Outcome> {
@@ -125,15 +137,33 @@ fn ottla(stage: &mut Stage<'_>) -> Result<PathBuf> {
 
 /// Builds the programs over the rdkafka crate, or says what they lack.
 fn rdkafka_program(stage: &mut Stage<'_>) -> Result<Result<PathBuf, String>> {
-    if !installed("make") {
-        return Ok(Err("librdkafka needs make (Debian, Ubuntu: apt-get install make)".into()));
+    match rdkafka_build(stage.project, false) {
+        Ok((mut build, program)) => {
+            stage.build(&mut build)?;
+            Ok(Ok(program))
+        }
+        Err(missing) => Ok(Err(missing)),
     }
-    let target = stage.project.target.join("clients");
+}
+
+/// How to build the programs over the rdkafka crate and where they then are, or what they lack.
+pub(crate) fn rdkafka_build(
+    project: &Project,
+    release: bool,
+) -> std::result::Result<(Command, PathBuf), String> {
+    if !installed("make") {
+        return Err("librdkafka needs make (Debian, Ubuntu: apt-get install make)".into());
+    }
+    let target = project.target.join("clients");
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--locked", "--manifest-path"]);
-    build.arg(stage.project.clients().join("rdkafka/Cargo.toml"));
-    stage.build(build.env("CARGO_TARGET_DIR", &target))?;
-    Ok(Ok(target.join("debug").join(RDKAFKA)))
+    build.arg(project.clients().join("rdkafka/Cargo.toml"));
+    build.env("CARGO_TARGET_DIR", &target);
+    if release {
+        build.arg("--release");
+    }
+    let profile = if release { "release" } else { "debug" };
+    Ok((build, target.join(profile).join(RDKAFKA)))
 }
 
 /// Tries to install kcat, where that takes no password.

@@ -4,6 +4,7 @@
 // A developer's command is not simulated: it starts processes, reads files, and prints.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod clients;
 mod fix;
 mod journal;
@@ -30,6 +31,8 @@ cargo xtask COMMAND
                            ARGS go to `ottla start`, for example: -- --set key=value
   test [--quick] [WORD..]  everything CI runs; --quick leaves out what takes minutes;
                            words pick the steps whose names contain one of them
+  bench [--quick] [WORD..] measures a release node beside the machine's own ceiling; words pick the
+                           cells whose names contain one of them; `bench list` names them
   sim --seed N             one run of the simulation, its output shown
   sim --seeds A..B         a campaign over the seeds A to B, both included
       [--scenario NAME]    one scenario instead of the seed's own choice
@@ -56,6 +59,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
     match command.as_str() {
         "run" => run::run(rest),
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "sim" => sim::run(rest),
         "fix" => fix::run(rest),
         "help" | "--help" | "-h" => {

@@ -25,6 +25,10 @@ const TWICE_EVERY: u64 = 50;
 const SEEDS: RangeInclusive<u64> = 1..=50;
 const SEEDS_QUICK: RangeInclusive<u64> = 1..=5;
 
+/// What the client library promises is promised over this many seeds.
+const CLIENT_LIBRARY: &str = "our_client_rides_through_kills_and_power_loss";
+const CLIENT_LIBRARY_SEEDS: RangeInclusive<u64> = 1..=200;
+
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let request = Request::parse(arguments)?;
     let project = Project::locate()?;
@@ -58,12 +62,27 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     }
 }
 
-/// The step of `cargo xtask test`.
+/// A step of `cargo xtask test`: seeds of whichever scenarios they pick.
 pub(crate) fn check_seeds(stage: &mut Stage<'_>) -> Result<Outcome> {
-    stage.build(build(stage.toolchain).arg("--quiet"))?;
     let seeds = if stage.quick { SEEDS_QUICK } else { SEEDS };
+    check(stage, seeds, None)
+}
+
+/// A step of `cargo xtask test`: our client library against a node that dies again and again.
+pub(crate) fn check_client_library(stage: &mut Stage<'_>) -> Result<Outcome> {
+    let seeds = if stage.quick { SEEDS_QUICK } else { CLIENT_LIBRARY_SEEDS };
+    check(stage, seeds, Some(CLIENT_LIBRARY))
+}
+
+fn check(
+    stage: &mut Stage<'_>,
+    seeds: RangeInclusive<u64>,
+    scenario: Option<&str>,
+) -> Result<Outcome> {
+    stage.build(build(stage.toolchain).arg("--quiet"))?;
     let logs = stage.project.target.join("xtask-logs");
-    let failures = Campaign::new(program(stage.project), logs, None)?.run(seeds.clone())?;
+    let campaign = Campaign::new(program(stage.project), logs, scenario.map(str::to_owned))?;
+    let failures = campaign.run(seeds.clone())?;
     for failure in &failures {
         stage.journal.note(failure)?;
     }
@@ -127,7 +146,7 @@ struct Campaign {
 
 impl Campaign {
     fn new(program: PathBuf, logs: PathBuf, scenario: Option<String>) -> Result<Self> {
-        let logs = logs.join("seeds");
+        let logs = logs.join("seeds").join(scenario.as_deref().unwrap_or_default());
         std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         Ok(Self { program, logs, scenario })
     }

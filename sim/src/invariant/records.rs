@@ -1,15 +1,18 @@
 //! Acknowledged records are there, once and in order; others were at least sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
-use client::ConsumerRecord;
+use client::{ConsumerRecord, ProducerRecord};
 use protocol::{Offset, TopicPartition};
 
 use super::Promise;
 use crate::workload::{
     consume::Logs,
-    produce::{Acknowledged, RecordId, Sends},
+    produce::{Acknowledged, RecordId, Sends, Sent},
 };
 
 /// Judges what is in the partitions by what was sent to them.
@@ -17,10 +20,11 @@ use crate::workload::{
 /// # Errors
 /// What is wrong.
 pub fn check(sends: &Sends, logs: &Logs, promise: &Promise) -> Result<()> {
+    let mut seen = BTreeSet::new();
     for (partition, log) in logs {
         offsets_are_dense(log).with_context(|| partition.to_string())?;
         everything_was_sent(sends, partition, log).with_context(|| partition.to_string())?;
-        idempotent_records_are_there_once_and_in_order(sends, log)
+        idempotent_records_are_there_once_and_in_order(sends, log, &mut seen)
             .with_context(|| partition.to_string())?;
     }
     match promise {
@@ -50,30 +54,41 @@ fn everything_was_sent(
     log: &[ConsumerRecord],
 ) -> Result<()> {
     for record in log {
-        let value = record.value.as_deref().unwrap_or_default();
-        let sent = RecordId::of(value).and_then(|id| sends.get(&id));
+        let sent = id_of(record).and_then(|id| sends.get(&id));
         ensure!(
-            sent.is_some_and(|sent| sent.partition == *partition && sent.value == value),
-            "nobody sent what is at offset {}: {}",
-            record.offset,
-            String::from_utf8_lossy(value)
+            sent.is_some_and(|sent| is_what_was_sent(sent, partition, record)),
+            "nobody sent what is at offset {}: {record:?}",
+            record.offset
         );
     }
     Ok(())
 }
 
+/// A record is there as it was sent, where it belongs.
+fn is_what_was_sent(sent: &Sent, partition: &TopicPartition, there: &ConsumerRecord) -> bool {
+    let told = sent.acknowledged.as_ref();
+    let belongs_here = sent.partition.as_ref().is_none_or(|belongs| belongs == partition);
+    let was_told_another_time = told.is_some_and(|told| told.timestamp != there.timestamp);
+    let same = |record: &ProducerRecord| {
+        (&record.key, &record.value, &record.headers) == (&there.key, &there.value, &there.headers)
+    };
+    belongs_here && !was_told_another_time && same(&sent.record)
+}
+
+/// Each once in all partitions, and those of a partition in the order in which they were sent.
 fn idempotent_records_are_there_once_and_in_order(
     sends: &Sends,
     log: &[ConsumerRecord],
+    seen: &mut BTreeSet<RecordId>,
 ) -> Result<()> {
     let mut last: BTreeMap<u32, RecordId> = BTreeMap::new();
     for record in log {
-        let Some(id) = record.value.as_deref().and_then(RecordId::of) else { continue };
+        let Some(id) = id_of(record) else { continue };
         if !sends[&id].writer.is_idempotent {
             continue;
         }
+        ensure!(seen.insert(id), "{id} is there twice, again at offset {}", record.offset);
         if let Some(before) = last.insert(id.writer, id) {
-            ensure!(before != id, "{id} is there twice, again at offset {}", record.offset);
             ensure!(before < id, "{id} at offset {} comes after {before}", record.offset);
         }
     }
@@ -88,8 +103,9 @@ fn acknowledged_records_are_there(
 ) -> Result<()> {
     let present = all_ids(logs);
     for (id, sent) in sends {
-        let Some(acknowledged) = sent.acknowledged.filter(&is_promised) else { continue };
-        let partition = &sent.partition;
+        let acknowledged = sent.acknowledged.as_ref().filter(|promise| is_promised(promise));
+        let Some(acknowledged) = acknowledged else { continue };
+        let partition = &acknowledged.partition;
         match acknowledged.offset {
             Some(offset) => {
                 let found = at(logs, partition, offset);
@@ -113,10 +129,13 @@ fn a_power_loss_takes_a_suffix(sends: &Sends, logs: &Logs) -> Result<()> {
     let mut lives: BTreeMap<(&TopicPartition, u32), BTreeMap<Offset, RecordId>> = BTreeMap::new();
     for (id, sent) in sends {
         if let Some(Acknowledged {
-            offset: Some(offset), power_losses: Some(power_losses), ..
-        }) = sent.acknowledged
+            partition,
+            offset: Some(offset),
+            power_losses: Some(power_losses),
+            ..
+        }) = &sent.acknowledged
         {
-            lives.entry((&sent.partition, power_losses)).or_default().insert(offset, *id);
+            lives.entry((partition, *power_losses)).or_default().insert(*offset, *id);
         }
     }
     for ((partition, _), acknowledged) in lives {
@@ -136,11 +155,25 @@ fn a_power_loss_takes_a_suffix(sends: &Sends, logs: &Logs) -> Result<()> {
 }
 
 fn at(logs: &Logs, partition: &TopicPartition, offset: Offset) -> Option<RecordId> {
-    let record = logs.get(partition)?.get(usize::try_from(offset.0).ok()?)?;
-    RecordId::of(record.value.as_deref()?)
+    id_of(logs.get(partition)?.get(usize::try_from(offset.0).ok()?)?)
 }
 
 fn all_ids(logs: &Logs) -> BTreeSet<RecordId> {
-    let records = logs.values().flatten();
-    records.filter_map(|record| RecordId::of(record.value.as_deref()?)).collect()
+    logs.values().flatten().filter_map(id_of).collect()
+}
+
+fn id_of(record: &ConsumerRecord) -> Option<RecordId> {
+    RecordId::of(record.value.as_deref()?)
+}
+
+/// Whoever had time enough was told that everything is there. Only where nothing that was
+/// acknowledged may be lost: otherwise what a producer relied on may be gone.
+///
+/// # Errors
+/// A record that its writer gave up.
+pub fn patient_writers_gave_up_nothing(sends: &Sends, longest_outage: Duration) -> Result<()> {
+    for (id, sent) in sends.iter().filter(|(_, sent)| sent.writer.patience > longest_outage) {
+        ensure!(sent.acknowledged.is_some(), "{id} was given up");
+    }
+    Ok(())
 }

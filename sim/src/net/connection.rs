@@ -23,7 +23,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Link, Network, latency};
+use super::{Link, Network};
 
 /// What an end may have written that isn't carried away yet, and what may have arrived unread: the
 /// socket buffers.
@@ -38,6 +38,8 @@ pub(super) struct Connection {
     ends: [Machine; 2],
     is_reset: AtomicBool,
     reset: Notify,
+    /// Nothing gets through any more, and neither end knows.
+    is_silent: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Connection {
             ends: [machine(from), machine(to)],
             is_reset: AtomicBool::new(false),
             reset: Notify::new(),
+            is_silent: AtomicBool::new(false),
         });
         let (near_end, near) = tokio::io::duplex(WINDOW_BYTES);
         let (far_end, far) = tokio::io::duplex(WINDOW_BYTES);
@@ -84,6 +87,11 @@ impl Connection {
         self.reset.notify_one();
     }
 
+    /// Lets nothing through from now on, invisibly for both ends.
+    pub(super) fn silence(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
+    }
+
     /// A machine lost its power, and its side of the connection with it.
     pub(super) fn forget(&self, address: IpAddr) {
         for end in self.ends.iter().filter(|end| end.address == address) {
@@ -91,10 +99,10 @@ impl Connection {
         }
     }
 
-    /// Returns if the sender is there to send, and never otherwise: then nothing of it gets out,
-    /// and the other end is held open, so that it sees nothing.
+    /// Returns if the sender is there to send and is let through, and never otherwise: then the
+    /// other end is held open, so that it sees nothing.
     async fn is_sent(&self, sender: IpAddr) {
-        if self.is_forgotten_by(sender) {
+        if self.is_silent.load(Ordering::SeqCst) || self.is_forgotten_by(sender) {
             std::future::pending::<()>().await;
         }
     }
@@ -141,7 +149,7 @@ async fn carry_one_way(
         let (sender, receiver) = link;
         let read = from.read(&mut buffer).await.unwrap_or(0);
         connection.is_sent(sender).await;
-        sleep(latency()).await;
+        sleep(network.delay(link)).await;
         if network.is_blocked(link) {
             network.passable(link).await;
             // What got lost on the way has to be sent again.

@@ -194,3 +194,38 @@ fn the_same_seed_takes_the_same_time() {
     assert_eq!(exchange(7), exchange(7));
     assert_ne!(exchange(7), exchange(8));
 }
+
+#[test]
+fn a_connection_that_fell_silent_tells_nobody_and_others_work() {
+    simulate(1, async |network| {
+        let mut listener = listen(&network).await;
+        let mut near = dial(&network).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
+        network.silence(address(NEAR), address(FAR));
+        near.write_all(b"anybody there?").await.unwrap();
+        assert!(timeout(LONG, far.read_u8()).await.is_err(), "it arrived");
+        drop(near);
+        assert!(timeout(LONG, far.read_u8()).await.is_err(), "it was told of the end");
+
+        let mut near = dial(&network).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
+        near.write_all(b"!").await.unwrap();
+        assert_eq!(timeout(LONG, far.read_u8()).await.unwrap().unwrap(), b'!');
+    });
+}
+
+#[test]
+fn a_slow_link_delivers_late_until_it_is_mended() {
+    simulate(1, async |network| {
+        let (mut far, mut near) = connected(&network).await;
+        network.slow_down(address(NEAR), address(FAR), SLOWNESS_MAX);
+        for (is_slow, byte) in [(true, 1), (false, 2)] {
+            let began = Instant::now();
+            near.write_u8(byte).await.unwrap();
+            assert_eq!(far.read_u8().await.unwrap(), byte);
+            assert!(began.elapsed() <= DELAY_MAX + Duration::from_millis(2));
+            assert_eq!(began.elapsed() >= SLOWNESS_MAX, is_slow);
+            network.mend();
+        }
+    });
+}

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use client::{Acks, Admin};
+use anyhow::{Result, ensure};
+use client::{Acks, ConsumerOptions};
 use tokio::time::sleep;
 
 use crate::{
@@ -11,11 +11,11 @@ use crate::{
     nemesis::{self, Chaos, EVERYTHING, WITHOUT_POWER_LOSS},
     workload::{
         Curtain, Flush,
-        consume::{Consuming, read_everything},
+        consume::{Consuming, Manner, read_everything},
         create_topic,
         produce::{Producing, Writer},
         producer_ids::AskingForIds,
-        topics::Administrating,
+        topics::{Administrating, look},
     },
     world::World,
 };
@@ -27,10 +27,10 @@ const CHAOS_TIME: Duration = Duration::from_secs(30);
 const PEACE_TIME: Duration = Duration::from_secs(2);
 
 const WRITERS: &[Writer] = &[
-    Writer { number: 1, acks: Acks::All, is_idempotent: true },
-    Writer { number: 2, acks: Acks::All, is_idempotent: true },
-    Writer { number: 3, acks: Acks::Leader, is_idempotent: false },
-    Writer { number: 4, acks: Acks::None, is_idempotent: false },
+    Writer { number: 1, ..Writer::SAFE },
+    Writer { number: 2, ..Writer::SAFE },
+    Writer { number: 3, acks: Acks::Leader, is_idempotent: false, ..Writer::SAFE },
+    Writer { number: 4, acks: Acks::None, is_idempotent: false, ..Writer::SAFE },
 ];
 
 /// With `flush.messages=1` an acknowledgement means: it's on the disk.
@@ -55,7 +55,8 @@ async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
     let partitions = create_topic(&world.client().await?, "orders", 3, flush).await?;
     let curtain = Curtain::default();
     let producing = Producing::start(&world, &partitions, WRITERS, &curtain);
-    let consuming = Consuming::start(&world, &partitions, &curtain);
+    let options = ConsumerOptions::default();
+    let consuming = Consuming::start(&world, &partitions, Manner::Wandering, options, &curtain);
     let administrating = Administrating::start(&world, &curtain);
     let asking = AskingForIds::start(&world, &curtain);
 
@@ -70,7 +71,7 @@ async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
     let ids = asking.finish().await?;
     let cluster = world.client().await?;
     let logs = read_everything(&cluster, &partitions).await?;
-    let topics = Admin::new(cluster).list_topics().await.context("the topics at the end")?;
+    let topics = look(&cluster).await?;
     let clean_stops = world.machine.clean_stops();
     world.machine.stop().await?;
 

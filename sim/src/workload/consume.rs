@@ -1,13 +1,14 @@
-//! Readers: one that reads along while things happen, and one that reads everything at the end.
+//! Readers: some that read along while things happen, and one that reads everything at the end.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use client::{
     Admin, Cluster, Consumer, ConsumerOptions, ConsumerRecord, Isolation, OffsetReset, Place,
+    offsets::Found,
 };
 use madsim::rand::{Rng, thread_rng};
-use protocol::{Offset, TopicPartition};
+use protocol::{Offset, Timestamp, TopicPartition};
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
@@ -22,28 +23,94 @@ const POLL_TIME_MAX: Duration = Duration::from_millis(300);
 /// How long reading everything may take, once nothing disturbs it.
 const READ_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// How long a reader may need to the end of what is there, once nothing disturbs it.
+const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(20);
+
 /// What a reader was given, in the order in which it was.
 #[derive(Debug, Default)]
 pub struct Reads {
     /// The records.
     pub records: Vec<ConsumerRecord>,
-    /// Where an offset was given that wasn't the next: where, which, and which was the next.
-    pub gaps: Vec<(TopicPartition, Offset, Offset)>,
+    /// Records that were not next.
+    pub surprises: Vec<Surprise>,
+    /// Records of partitions that were paused.
+    pub while_paused: Vec<(TopicPartition, Offset)>,
+    /// What came first after a seek by time.
+    pub found_by_time: Vec<(Timestamp, TopicPartition, Offset)>,
     /// Errors that the library doesn't consider passing.
     pub errors: Vec<client::Error>,
 }
 
+/// A record that was not next.
+#[derive(Debug)]
+pub struct Surprise {
+    /// Where.
+    pub partition: TopicPartition,
+    /// Which.
+    pub offset: Offset,
+    /// What was due instead.
+    pub expected: Expected,
+}
+
+/// What a reader must be given next of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// This one.
+    Exactly(Offset),
+    /// Not one before this: it has seen that the log goes so far.
+    AtLeast(Offset),
+    /// The first one that isn't older.
+    Since(Timestamp),
+}
+
+impl Expected {
+    fn allows(self, offset: Offset) -> bool {
+        match self {
+            Self::Exactly(next) => offset == next,
+            Self::AtLeast(first) => offset >= first,
+            // Judged when the whole log is known.
+            Self::Since(_) => true,
+        }
+    }
+}
+
+/// How a reader reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// From the beginning on, to the end.
+    Straight,
+    /// Now and then from elsewhere.
+    Wandering,
+}
+
 /// A reader at work.
 #[derive(Debug)]
-pub struct Consuming(JoinHandle<Result<Reads>>);
+pub struct Consuming(JoinHandle<Result<Reader>>);
 
 impl Consuming {
-    /// Starts a reader of all these partitions, which reads until the curtain falls, now and then
-    /// from some earlier offset on.
+    /// Starts a reader of all these partitions, which reads until the curtain falls.
     #[must_use]
-    pub fn start(world: &World, partitions: &[TopicPartition], curtain: &Curtain) -> Self {
-        let reading = read_along(world.clone(), partitions.to_vec(), curtain.clone());
-        Self(tokio::spawn(reading))
+    pub fn start(
+        world: &World,
+        partitions: &[TopicPartition],
+        manner: Manner,
+        options: ConsumerOptions,
+        curtain: &Curtain,
+    ) -> Self {
+        let (world, partitions, curtain) = (world.clone(), partitions.to_vec(), curtain.clone());
+        Self(tokio::spawn(async move {
+            let mut reader = Reader::new(world, partitions, options).await?;
+            while !curtain.has_fallen() {
+                reader.read_some().await;
+                if thread_rng().gen_bool(0.05) {
+                    reader.pause_or_resume()?;
+                }
+                if manner == Manner::Wandering && thread_rng().gen_bool(0.05) {
+                    reader.go_elsewhere()?;
+                }
+            }
+            Ok(reader)
+        }))
     }
 
     /// Waits for the reader, after the curtain has fallen.
@@ -51,56 +118,156 @@ impl Consuming {
     /// # Errors
     /// It hangs.
     pub async fn finish(self) -> Result<Reads> {
+        Ok(self.reader().await?.reads)
+    }
+
+    /// The same, and has it read to the ends of the logs.
+    ///
+    /// # Errors
+    /// It hangs, or doesn't get there.
+    pub async fn finish_at_the_end(self, ends: &BTreeMap<TopicPartition, Offset>) -> Result<Reads> {
+        let mut reader = self.reader().await?;
+        reader.consumer.resume(&reader.partitions)?;
+        let reading = timeout(CATCH_UP_TIME_MAX, async {
+            while !reader.is_at(ends) {
+                reader.read_some().await;
+            }
+        });
+        let is_there = reading.await.is_ok();
+        ensure!(is_there, "a reader stands at {:?}, before {ends:?}", reader.expected);
+        Ok(reader.reads)
+    }
+
+    async fn reader(self) -> Result<Reader> {
         let ended = timeout(READ_TIME_MAX, self.0).await.context("a reader isn't answered")?;
         ended.context("a reader was cancelled")?
     }
 }
 
-async fn read_along(
+/// A consumer, and what it was given.
+#[derive(Debug)]
+struct Reader {
     world: World,
     partitions: Vec<TopicPartition>,
-    curtain: Curtain,
-) -> Result<Reads> {
-    let options =
-        ConsumerOptions { offset_reset: OffsetReset::Earliest, ..ConsumerOptions::default() };
-    let mut consumer = Consumer::new(world.client().await?, options);
-    consumer.assign(partitions.iter().cloned());
-    let mut reads = Reads::default();
-    let mut next: BTreeMap<TopicPartition, Offset> = BTreeMap::new();
-    while !curtain.has_fallen() {
-        match consumer.poll(POLL_TIME_MAX).await {
+    consumer: Consumer,
+    expected: BTreeMap<TopicPartition, Expected>,
+    /// The ends of what it has seen.
+    seen: BTreeMap<TopicPartition, Offset>,
+    reads: Reads,
+}
+
+impl Reader {
+    async fn new(
+        world: World,
+        partitions: Vec<TopicPartition>,
+        options: ConsumerOptions,
+    ) -> Result<Self> {
+        let options = ConsumerOptions { offset_reset: OffsetReset::Earliest, ..options };
+        let mut consumer = Consumer::new(world.client().await?, options);
+        consumer.assign(partitions.iter().cloned());
+        let beginning = |at: &TopicPartition| (at.clone(), Expected::Exactly(Offset(0)));
+        let expected = partitions.iter().map(beginning).collect();
+        let seen = BTreeMap::new();
+        Ok(Self { world, partitions, consumer, expected, seen, reads: Reads::default() })
+    }
+
+    async fn read_some(&mut self) {
+        match self.consumer.poll(POLL_TIME_MAX).await {
             Err(error) => {
-                world.trace.note(format_args!("reader: {error}"));
-                reads.errors.push(error);
+                self.world.trace.note(format_args!("reader: {error}"));
+                self.reads.errors.push(error);
             }
-            Ok(records) => {
-                for record in records {
-                    let next = next.entry(record.partition.clone()).or_insert(Offset(0));
-                    if record.offset != *next {
-                        reads.gaps.push((record.partition.clone(), record.offset, *next));
-                    }
-                    *next = record.offset.plus(1);
-                    reads.records.push(record);
-                }
-            }
-        }
-        if thread_rng().gen_bool(0.05) {
-            let partition = &partitions[thread_rng().gen_range(0..partitions.len())];
-            let end = next.get(partition).map_or(0, |next| next.0);
-            let back_to = Offset(thread_rng().gen_range(0..=end));
-            world.trace.note(format_args!(
-                "reader: {} records, back to {back_to} of {partition}",
-                reads.records.len()
-            ));
-            consumer.seek(partition, Place::At(back_to))?;
-            next.insert(partition.clone(), back_to);
+            Ok(records) => records.into_iter().for_each(|record| self.note(record)),
         }
     }
-    Ok(reads)
+
+    fn note(&mut self, record: ConsumerRecord) {
+        let (partition, offset) = (&record.partition, record.offset);
+        if self.consumer.paused().any(|paused| paused == partition) {
+            self.reads.while_paused.push((partition.clone(), offset));
+        }
+        let next = Expected::Exactly(offset.plus(1));
+        let expected = self.expected.insert(partition.clone(), next);
+        let expected = expected.expect("every partition is expected to go on");
+        if let Expected::Since(time) = expected {
+            self.reads.found_by_time.push((time, partition.clone(), offset));
+        }
+        if !expected.allows(offset) {
+            self.reads.surprises.push(Surprise { partition: partition.clone(), offset, expected });
+        }
+        let seen = self.seen.entry(partition.clone()).or_insert(Offset(0));
+        *seen = offset.plus(1).max(*seen);
+        self.reads.records.push(record);
+    }
+
+    fn pause_or_resume(&mut self) -> Result<()> {
+        if self.consumer.paused().next().is_some() {
+            self.world.trace.note("reader: resume");
+            self.consumer.resume(&self.partitions)?;
+        } else {
+            let some = self.partitions.iter().filter(|_| thread_rng().gen_bool(0.5));
+            self.world.trace.note("reader: pause");
+            self.consumer.pause(some)?;
+        }
+        Ok(())
+    }
+
+    fn go_elsewhere(&mut self) -> Result<()> {
+        let mut rng = thread_rng();
+        let partition = self.partitions[rng.gen_range(0..self.partitions.len())].clone();
+        let seen = self.seen.get(&partition).copied().unwrap_or(Offset(0));
+        let records = self.reads.records.iter().filter(|record| record.partition == partition);
+        let records: Vec<&ConsumerRecord> = records.collect();
+        let some = (!records.is_empty()).then(|| records[rng.gen_range(0..records.len())]);
+        let (place, expected) = match (rng.gen_range(0..6), some) {
+            (0, _) => (Place::Beginning, Expected::Exactly(Offset(0))),
+            (1, _) => (Place::End, Expected::AtLeast(seen)),
+            (2, Some(record)) => (Place::Time(record.timestamp), Expected::Since(record.timestamp)),
+            (3, Some(record)) => {
+                let next = record.offset.plus(1);
+                self.consumer.seek_behind(&partition, next, record.leader_epoch)?;
+                self.expected.insert(partition, Expected::Exactly(next));
+                return Ok(());
+            }
+            _ => {
+                let offset = Offset(rng.gen_range(0..=seen.0));
+                (Place::At(offset), Expected::Exactly(offset))
+            }
+        };
+        self.world.trace.note(format_args!(
+            "reader: {} records, now {place:?} of {partition}",
+            self.reads.records.len()
+        ));
+        self.consumer.seek(&partition, place)?;
+        self.expected.insert(partition, expected);
+        Ok(())
+    }
+
+    fn is_at(&self, ends: &BTreeMap<TopicPartition, Offset>) -> bool {
+        ends.iter().all(|(partition, end)| {
+            matches!(self.expected.get(partition), Some(Expected::Exactly(next)) if next >= end)
+        })
+    }
 }
 
 /// What is in each partition.
 pub type Logs = BTreeMap<TopicPartition, Vec<ConsumerRecord>>;
+
+/// Where each partition ends, as the node says.
+///
+/// # Errors
+/// It doesn't.
+pub async fn ends(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+) -> Result<BTreeMap<TopicPartition, Offset>> {
+    let ends = partitions.iter().map(|partition| (partition.clone(), Place::End)).collect();
+    let ends = Admin::new(cluster.clone()).list_offsets(&ends, Isolation::ReadUncommitted).await?;
+    let end = |(partition, found): (TopicPartition, Found)| {
+        Ok((partition, found.offset.context("a partition without an end")?))
+    };
+    ends.into_iter().map(end).collect()
+}
 
 /// Reads everything, from the beginning of each partition to the end that the node says it has.
 ///
@@ -108,12 +275,8 @@ pub type Logs = BTreeMap<TopicPartition, Vec<ConsumerRecord>>;
 /// It takes too long, or the node can't.
 pub async fn read_everything(cluster: &Cluster, partitions: &[TopicPartition]) -> Result<Logs> {
     let reading = async {
-        let admin = Admin::new(cluster.clone());
-        let ends = partitions.iter().map(|partition| (partition.clone(), Place::End)).collect();
-        let ends = admin.list_offsets(&ends, Isolation::ReadUncommitted).await?;
         let mut logs = Logs::new();
-        for (partition, end) in ends {
-            let end = end.offset.context("a partition without an end")?;
+        for (partition, end) in ends(cluster, partitions).await? {
             let log = read_partition(cluster, &partition, end).await;
             logs.insert(partition.clone(), log.with_context(|| format!("reading {partition}"))?);
         }

@@ -9,9 +9,11 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use client::{Acks, Producer, ProducerOptions, ProducerRecord};
+use client::{
+    Acks, Delivery, Producer, ProducerOptions, ProducerRecord, partitioner::partition_of,
+};
 use madsim::rand::{Rng, thread_rng};
-use protocol::{Offset, TopicPartition};
+use protocol::{Offset, Timestamp, TopicPartition, records::Compression};
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
@@ -23,8 +25,9 @@ use crate::{trace::now, world::World};
 /// How many records of one writer are under way at most.
 const IN_FLIGHT_MAX: usize = 40;
 
-/// How long a writer may take to hear of its last records, once nothing disturbs it.
-const SETTLE_TIME_MAX: Duration = Duration::from_secs(150);
+/// How long a writer may take to hear of its last records, once nothing disturbs it: a request that
+/// got lost is noticed and sent again.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Who writes, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,38 @@ pub struct Writer {
     pub acks: Acks,
     /// Whether each record is to be there once, and in order.
     pub is_idempotent: bool,
+    /// Where its records go.
+    pub addressing: Addressing,
+    /// How its batches are compressed.
+    pub compression: Compression,
+    /// How long a batch waits to fill.
+    pub linger: Duration,
+    /// How long a record may wait to be acknowledged: then it has failed.
+    pub patience: Duration,
+}
+
+impl Writer {
+    /// One that gives up nothing, and says where each record goes.
+    pub const SAFE: Self = Self {
+        number: 1,
+        acks: Acks::All,
+        is_idempotent: true,
+        addressing: Addressing::Explicit,
+        compression: Compression::None,
+        linger: Duration::from_millis(5),
+        patience: Duration::from_secs(120),
+    };
+}
+
+/// How a writer addresses records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// To a partition.
+    Explicit,
+    /// By a key.
+    Keyed,
+    /// To wherever the library likes.
+    Anywhere,
 }
 
 /// What a record's value begins with.
@@ -72,19 +107,23 @@ impl fmt::Display for RecordId {
 pub struct Sent {
     /// By whom.
     pub writer: Writer,
-    /// Where to.
-    pub partition: TopicPartition,
     /// What.
-    pub value: Bytes,
+    pub record: ProducerRecord,
+    /// Where it belongs; none where that is up to the library.
+    pub partition: Option<TopicPartition>,
     /// None as long as it isn't acknowledged: it may be there, and may come to be there.
     pub acknowledged: Option<Acknowledged>,
 }
 
 /// What the node promised.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Acknowledged {
+    /// In which partition the record is.
+    pub partition: TopicPartition,
     /// Where the record is; none with acks=0, or when the node no longer knows.
     pub offset: Option<Offset>,
+    /// Which time the record bears.
+    pub timestamp: Timestamp,
     /// When the promise came.
     pub at: Duration,
     /// How often the machine had lost its power when it made the promise; none if that isn't clear.
@@ -157,6 +196,9 @@ impl Writing {
         let options = ProducerOptions {
             acks: self.writer.acks,
             idempotence: self.writer.is_idempotent,
+            compression: self.writer.compression,
+            linger: self.writer.linger,
+            delivery_timeout: self.writer.patience,
             ack_timeout: Duration::from_secs(3),
             batch_bytes: 4 << 10,
             ..ProducerOptions::default()
@@ -164,8 +206,8 @@ impl Writing {
         let producer = Producer::new(self.world.client().await?, options);
         let mut number = 0;
         while !curtain.has_fallen() {
-            let partition = &partitions[thread_rng().gen_range(0..partitions.len())];
-            self.send(&producer, RecordId { writer: self.writer.number, number }, partition).await;
+            self.send(&producer, RecordId { writer: self.writer.number, number }, &partitions)
+                .await;
             number += 1;
             sleep(pause()).await;
             while Arc::strong_count(&self.in_flight) > IN_FLIGHT_MAX && !curtain.has_fallen() {
@@ -179,13 +221,10 @@ impl Writing {
         Ok(())
     }
 
-    async fn send(&self, producer: &Producer, id: RecordId, partition: &TopicPartition) {
-        let padding = if thread_rng().gen_bool(0.02) { 5_000 } else { 300 };
-        let value = id.value(thread_rng().gen_range(0..padding));
-        let record = ProducerRecord::new(partition.topic.clone(), value.clone())
-            .with_partition(partition.partition);
+    async fn send(&self, producer: &Producer, id: RecordId, partitions: &[TopicPartition]) {
+        let (record, partition) = self.writer.record(id, partitions);
         let sent =
-            Sent { writer: self.writer, partition: partition.clone(), value, acknowledged: None };
+            Sent { writer: self.writer, record: record.clone(), partition, acknowledged: None };
         self.sends().insert(id, sent);
         match producer.queue(record).await {
             Err(error) => self.world.trace.note(format_args!("{id} not queued: {error}")),
@@ -196,15 +235,19 @@ impl Writing {
         }
     }
 
-    fn note(&self, id: RecordId, result: Result<client::Delivery, client::Error>) {
+    fn note(&self, id: RecordId, result: Result<Delivery, client::Error>) {
         let World { trace, machine, .. } = &self.world;
         match result {
             Err(error) => trace.note(format_args!("{id} failed: {error}")),
-            Ok(delivery) => {
-                let offset = delivery.offset;
-                trace.note(format_args!("{id} acknowledged at {:?}", offset.map(|o| o.0)));
+            Ok(Delivery { topic, partition, offset, timestamp }) => {
+                let partition = TopicPartition { topic, partition };
+                trace.note(format_args!(
+                    "{id} acknowledged at {:?} of {partition}",
+                    offset.map(|o| o.0)
+                ));
                 let power_losses = machine.power_losses_of_sender();
-                let acknowledged = Acknowledged { offset, at: now(), power_losses };
+                let acknowledged =
+                    Acknowledged { partition, offset, timestamp, at: now(), power_losses };
                 let mut sends = self.sends();
                 let sent = sends.get_mut(&id).expect("noted before it was sent");
                 sent.acknowledged = Some(acknowledged);
@@ -214,6 +257,37 @@ impl Writing {
 
     fn sends(&self) -> std::sync::MutexGuard<'_, Sends> {
         self.sends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// A record to send, and where it belongs.
+    fn record(
+        &self,
+        id: RecordId,
+        partitions: &[TopicPartition],
+    ) -> (ProducerRecord, Option<TopicPartition>) {
+        let mut rng = thread_rng();
+        let padding = if rng.gen_bool(0.02) { 5_000 } else { 300 };
+        let value = id.value(rng.gen_range(0..padding));
+        let mut record = ProducerRecord::new(partitions[0].topic.clone(), value);
+        if rng.gen_bool(0.1) {
+            let value = Some(Bytes::from(id.to_string()));
+            record.headers.push(("id".to_owned(), value));
+        }
+        match self.addressing {
+            Addressing::Explicit => {
+                let partition = &partitions[rng.gen_range(0..partitions.len())];
+                (record.with_partition(partition.partition), Some(partition.clone()))
+            }
+            Addressing::Keyed => {
+                let key = format!("truck-{}", rng.gen_range(0..20));
+                let index = partition_of(key.as_bytes(), partitions.len());
+                let partition = partitions.iter().find(|at| at.partition == index).cloned();
+                (record.with_key(key), partition)
+            }
+            Addressing::Anywhere => (record, None),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! The rdkafka crate against a real node. Two programs in one binary:
+//! The rdkafka crate against a real node. Three programs in one binary:
 //! `adapter BOOTSTRAP` takes part in the checks of `workload.py`;
-//! `load BOOTSTRAP` produces without pause while the node is killed, and then judges.
+//! `load BOOTSTRAP` produces without pause while the node is killed, and then judges;
+//! `perf BOOTSTRAP TOPIC RECORDS BYTES [KEY=VALUE..]` produces as fast as librdkafka can.
 
 // A real client against a real node: nothing of it is simulated.
 #![allow(clippy::disallowed_methods)]
 
 mod adapter;
 mod load;
+mod perf;
 
 use anyhow::{Result, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -21,7 +23,13 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["adapter", bootstrap] => adapter::run(bootstrap),
         ["load", bootstrap] => load::run(bootstrap),
-        _ => bail!("usage: rdkafka-clients adapter|load HOST:PORT"),
+        ["perf", bootstrap, topic, records, bytes, ref settings @ ..] => {
+            perf::run(bootstrap, topic, records.parse()?, bytes.parse()?, settings)
+        }
+        _ => bail!(
+            "usage: rdkafka-clients adapter|load HOST:PORT, or \
+             rdkafka-clients perf HOST:PORT TOPIC RECORDS BYTES [KEY=VALUE..]"
+        ),
     }
 }
 
