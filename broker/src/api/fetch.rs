@@ -33,6 +33,10 @@ const ZSTD_FROM: i16 = 10;
 /// The first version that names topics by id (KIP-516).
 const TOPIC_ID_FROM: i16 = 13;
 
+/// Having read so many bytes from memory, a fetch lets others of its thread have their turn: that
+/// took as long as dozens of small requests.
+const TURN_BYTES: usize = 256 << 10;
+
 pub(super) async fn start(mut incoming: Incoming) -> Outcome {
     let request: FetchRequest = match incoming.decode() {
         Ok(request) => request,
@@ -212,6 +216,7 @@ impl Fetch<'_> {
 
     async fn read(&self) -> Round {
         let mut round = Round::default();
+        let mut turn_bytes = 0;
         for wanted in &self.begun.partitions {
             let answered = match self.read_partition(wanted, round.bytes).await {
                 Ok(answered) => answered,
@@ -225,6 +230,11 @@ impl Fetch<'_> {
             round.share.merge(self.broker.response_memory.take_rest(bytes));
             round.urgent |= answered.data.diverging_epoch != EpochEndOffset::default();
             round.answers.push((wanted.key(), answered));
+            turn_bytes += bytes;
+            if turn_bytes >= TURN_BYTES {
+                turn_bytes = 0;
+                tokio::task::yield_now().await;
+            }
         }
         round
     }

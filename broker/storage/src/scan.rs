@@ -135,7 +135,8 @@ impl Scan {
         if !is_buffered {
             let wanted = self.left(position).min(len.max(self.read_bytes));
             if self.buffer.len() < wanted {
-                self.buffer.resize(wanted, 0);
+                // A new one: nothing of the old one is wanted, and fresh memory is zero already.
+                self.buffer = vec![0; wanted];
             }
             self.buffered_at = position;
             let read = self.file.read(self.touch, &mut self.buffer[..wanted], position);

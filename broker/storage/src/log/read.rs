@@ -28,9 +28,10 @@ use crate::{
     sparse_index::Floor,
 };
 
-/// Bytes that are read beyond what was asked for, since an index entry may lie before the batch
-/// that is wanted.
-const INDEX_SLACK_BYTES: usize = 16 * 1024;
+/// Bytes that are read at once on the way from an index entry to the batch that is wanted. All
+/// that a reader at the end of the log is short of is often among them; of a large batch that is
+/// passed by, they're the most that is read in vain.
+const APPROACH_BYTES: usize = 16 * 1024;
 
 /// What becomes of a first batch that is larger than the bytes asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,14 +164,13 @@ impl Slice {
         let Some(floor) = part.floor.resolve(touch, |entry| entry.offset <= self.from)? else {
             return Ok(Found::Blocked);
         };
-        let read_bytes = self.max_bytes.saturating_add(INDEX_SLACK_BYTES);
         let start = floor.map_or(0, |entry| u64::from(entry.position));
-        let scan = Scan::new(&part.log, start, part.size).reading(touch, read_bytes);
+        let scan = Scan::new(&part.log, start, part.size).reading(touch, APPROACH_BYTES);
         match self.first_from(part, scan, floor)? {
             Some(found) => Ok(found),
             // The index led astray. It can be built again; until then every batch is looked at.
             None => {
-                let scan = Scan::new(&part.log, 0, part.size).reading(touch, read_bytes);
+                let scan = Scan::new(&part.log, 0, part.size).reading(touch, APPROACH_BYTES);
                 let found = self.first_from(part, scan, None)?;
                 Ok(found.expect("a walk from the segment's start needs no index"))
             }
