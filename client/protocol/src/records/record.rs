@@ -75,6 +75,7 @@ impl<'a> RecordRef<'a> {
     }
 
     /// Takes a record off the front.
+    #[inline]
     fn take(from: &mut &'a [u8]) -> Result<Self, BatchError> {
         let mut body = take_block(from)?.ok_or(BatchError::Record("its length is negative"))?;
         let record = Self {
@@ -93,6 +94,7 @@ impl<'a> RecordRef<'a> {
 }
 
 /// Takes a length and as many bytes off the front; `None` for a null.
+#[inline]
 fn take_block<'a>(from: &mut &'a [u8]) -> Result<Option<&'a [u8]>, BatchError> {
     match take_varint(from)? {
         -1 => Ok(None),
@@ -113,6 +115,7 @@ pub struct HeaderRefs<'a> {
 
 impl<'a> HeaderRefs<'a> {
     /// Takes headers off the front, having read each of them once.
+    #[inline]
     fn take(from: &mut &'a [u8]) -> Result<Self, BatchError> {
         let count = take_varint(from)?;
         if count < 0 {
@@ -178,6 +181,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<RecordRef<'a>, BatchError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
             if self.rest.is_empty() {

@@ -7,21 +7,50 @@ const TRUNCATED: BatchError = BatchError::Record("it ends too early");
 const TOO_LONG: BatchError = BatchError::Record("a varint is too long");
 
 /// Takes a number of 32 bits off the front.
+#[inline]
 pub(super) fn take_varint(from: &mut &[u8]) -> Result<i32, BatchError> {
+    // Most numbers in records are small: one byte, or two.
+    match **from {
+        [byte @ ..0x80, ref rest @ ..] => {
+            *from = rest;
+            Ok(unfold(u32::from(byte)))
+        }
+        [low, high @ ..0x80, ref rest @ ..] => {
+            *from = rest;
+            Ok(unfold(u32::from(low & 0x7f) | u32::from(high) << 7))
+        }
+        _ => take_long_varint(from),
+    }
+}
+
+fn take_long_varint(from: &mut &[u8]) -> Result<i32, BatchError> {
     let mut folded = 0_u32;
     for shift in (0..35).step_by(7) {
         let byte = take_byte(from)?;
         // Kafka drops the bits of a fifth byte that don't fit; so do we.
         folded |= u32::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            return Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed());
+            return Ok(unfold(folded));
         }
     }
     Err(TOO_LONG)
 }
 
+fn unfold(folded: u32) -> i32 {
+    (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
+}
+
 /// Takes a number of 64 bits off the front.
+#[inline]
 pub(super) fn take_varlong(from: &mut &[u8]) -> Result<i64, BatchError> {
+    if let [byte @ ..0x80, ref rest @ ..] = **from {
+        *from = rest;
+        return Ok(i64::from(unfold(u32::from(byte))));
+    }
+    take_long_varlong(from)
+}
+
+fn take_long_varlong(from: &mut &[u8]) -> Result<i64, BatchError> {
     let mut folded = 0_u64;
     for shift in (0..70).step_by(7) {
         let byte = take_byte(from)?;
@@ -34,6 +63,7 @@ pub(super) fn take_varlong(from: &mut &[u8]) -> Result<i64, BatchError> {
 }
 
 /// Takes one byte off the front.
+#[inline]
 pub(super) fn take_byte(from: &mut &[u8]) -> Result<u8, BatchError> {
     let (byte, rest) = from.split_first().ok_or(TRUNCATED)?;
     *from = rest;
@@ -41,6 +71,7 @@ pub(super) fn take_byte(from: &mut &[u8]) -> Result<u8, BatchError> {
 }
 
 /// Takes some bytes off the front.
+#[inline]
 pub(super) fn take_bytes<'a>(from: &mut &'a [u8], length: usize) -> Result<&'a [u8], BatchError> {
     let (bytes, rest) = from.split_at_checked(length).ok_or(TRUNCATED)?;
     *from = rest;
