@@ -35,11 +35,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// let cluster = Cluster::connect(Doors::system(), bootstrap, ClusterOptions::default()).await?;
 /// let admin = Admin::new(cluster);
 ///
-/// let positions = NewTopic {
-///     name: "positions".into(),
-///     partition_count: Some(10),
-///     ..NewTopic::default()
-/// };
+/// let positions = NewTopic::new("positions").partitions(10);
 /// for (name, result) in admin.create_topics(&[positions], false).await? {
 ///     if let Err(error) = result {
 ///         eprintln!("{name} was not created: {error}");

@@ -5,8 +5,9 @@ use std::io::{self, IoSlice};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// How much is allocated ahead of the bytes that arrive: a length that lies costs its reader this
-/// much, not what it claims. Beyond it the buffer doubles with what has arrived.
+/// How much is allocated ahead of the bytes that arrive, at first: a length that lies costs its
+/// reader this much, not what it claims. Beyond it the buffer doubles with what has arrived. A peer
+/// that has sent a larger frame is believed as much the next time.
 pub const RESERVED_BYTES_MAX: usize = 1 << 20;
 
 /// How many slices one write is given: what Linux takes at most (`IOV_MAX`).
@@ -68,13 +69,21 @@ pub struct FrameReader {
     size_bytes: [u8; SIZE_BYTES],
     size_have: usize,
     body: BytesMut,
+    /// What may be allocated ahead of the bytes: as much as the largest frame took.
+    reserved_max: usize,
 }
 
 impl FrameReader {
     /// A reader that refuses frames whose body is larger than `size_max` bytes.
     #[must_use]
     pub fn new(size_max: usize) -> Self {
-        Self { size_max, size_bytes: [0; SIZE_BYTES], size_have: 0, body: BytesMut::new() }
+        Self {
+            size_max,
+            size_bytes: [0; SIZE_BYTES],
+            size_have: 0,
+            body: BytesMut::new(),
+            reserved_max: RESERVED_BYTES_MAX,
+        }
     }
 
     /// Whether nothing of the next frame has arrived. A peer may take its time between frames; one
@@ -112,6 +121,7 @@ impl FrameReader {
             }
         }
         self.size_have = 0;
+        self.reserved_max = self.reserved_max.max(size);
         Ok(Some(std::mem::take(&mut self.body).freeze()))
     }
 
@@ -126,7 +136,7 @@ impl FrameReader {
 
     fn grow(&mut self, size: usize) {
         if self.body.len() == self.body.capacity() {
-            let step = self.body.len().max(RESERVED_BYTES_MAX);
+            let step = self.body.len().max(self.reserved_max);
             self.body.reserve(step.min(size - self.body.len()));
         }
     }

@@ -11,20 +11,22 @@ mod lane;
 mod options;
 mod record;
 mod sender;
+mod sent;
 
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::FutureExt;
 use protocol::{ErrorCode, PartitionIndex, TopicPartition, records::HEADER_SIZE};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
-use self::accumulator::Accumulator;
+use self::{accumulator::Accumulator, sent::Teller};
 use crate::{
     cluster::{Cluster, Pool},
     error::Error,
@@ -35,6 +37,7 @@ use crate::{
 pub use self::{
     options::{Acks, ProducerOptions},
     record::{Delivery, ProducerRecord},
+    sent::Sent,
 };
 
 /// Sends records. To be shared by reference or in an `Arc`.
@@ -72,35 +75,12 @@ pub struct Producer {
 struct Shared {
     cluster: Cluster,
     options: ProducerOptions,
-    accumulator: Mutex<Accumulator<Token>>,
+    accumulator: Mutex<Accumulator<Teller>>,
     room: Arc<Semaphore>,
     /// Told when there is more to do than the task knows.
     work: Notify,
     /// Told when batches have come to an end.
     settled: Notify,
-}
-
-/// Tells a record's sender.
-#[derive(Debug)]
-struct Token {
-    answer: oneshot::Sender<Result<Delivery, Error>>,
-    /// The record's room in the buffer.
-    _room: OwnedSemaphorePermit,
-}
-
-/// A record on its way. Dropping it doesn't call the record back.
-#[derive(Debug)]
-#[must_use = "a record whose delivery isn't awaited may have failed"]
-pub struct Sent(oneshot::Receiver<Result<Delivery, Error>>);
-
-impl Sent {
-    /// Waits for the acknowledgement.
-    ///
-    /// # Errors
-    /// Why the record was not sent; see [`Producer::send`].
-    pub async fn delivery(self) -> Result<Delivery, Error> {
-        self.0.await.unwrap_or(Err(Error::Closed))
-    }
 }
 
 impl Producer {
@@ -152,13 +132,22 @@ impl Producer {
         }
         let topic = self.topic(&record).await?;
         let size = u32::try_from(size).map_err(|_| Error::RecordTooLarge { size, max })?;
-        let room = timeout(options.block_max, self.shared.room.clone().acquire_many_owned(size));
-        let room = room.await.map_err(|_| Error::BufferFull { after: options.block_max })?;
-        let room = room.expect("this semaphore is never closed");
+        let room = self.room(size).await?;
+        self.shared.append(&topic, &record, room)
+    }
 
-        let (answer, receiver) = oneshot::channel();
-        self.shared.append(&topic, &record, Token { answer, _room: room })?;
-        Ok(Sent(receiver))
+    /// Room for so many bytes in the buffer.
+    async fn room(&self, bytes: u32) -> Result<OwnedSemaphorePermit, Error> {
+        let acquire = || self.shared.room.clone().acquire_many_owned(bytes);
+        let room = match acquire().now_or_never() {
+            Some(room) => room,
+            // There is none, or tokio wants other tasks to have their turn.
+            None => {
+                let after = self.shared.options.block_max;
+                timeout(after, acquire()).await.map_err(|_| Error::BufferFull { after })?
+            }
+        };
+        Ok(room.expect("this semaphore is never closed"))
     }
 
     /// The record's topic. A partition that isn't there may have been added since it was asked.
@@ -213,7 +202,12 @@ impl Producer {
 }
 
 impl Shared {
-    fn append(&self, topic: &Topic, record: &ProducerRecord, token: Token) -> Result<(), Error> {
+    fn append(
+        &self,
+        topic: &Topic,
+        record: &ProducerRecord,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Sent, Error> {
         let doors = self.cluster.doors();
         let partition = record.partition.or_else(|| {
             let batch_bytes = self.options.batch_bytes;
@@ -225,14 +219,15 @@ impl Shared {
             .ok_or_else(|| no_such_partition(record, partition))?;
         let to = TopicPartition { topic: record.topic.clone(), partition };
         let timestamp = record.timestamp.unwrap_or_else(|| doors.clock.now());
-        let now = tokio::time::Instant::now();
-        if self.accumulator().append(&to, record, timestamp, now, token) {
+        let begin = || (Instant::now(), Teller::new(to.clone()));
+        let added = self.accumulator().append(&to, record, timestamp, begin);
+        if added.is_due_earlier {
             self.work.notify_one();
         }
-        Ok(())
+        Ok(added.token.sent(added.index, timestamp, room))
     }
 
-    fn accumulator(&self) -> MutexGuard<'_, Accumulator<Token>> {
+    fn accumulator(&self) -> MutexGuard<'_, Accumulator<Teller>> {
         self.accumulator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

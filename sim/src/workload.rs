@@ -51,17 +51,14 @@ pub async fn create_topic(
     partitions: i32,
     flush: Flush,
 ) -> Result<Vec<TopicPartition>> {
-    let mut configs = vec![("internal.segment.bytes", "6000"), ("index.interval.bytes", "500")];
+    let mut topic = NewTopic::new(name)
+        .partitions(partitions)
+        .replication_factor(1)
+        .config("internal.segment.bytes", "6000")
+        .config("index.interval.bytes", "500");
     if flush == Flush::BeforeAcknowledging {
-        configs.push(("flush.messages", "1"));
+        topic = topic.config("flush.messages", "1");
     }
-    let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-    let topic = NewTopic {
-        name: TopicName::from(name),
-        partition_count: Some(partitions),
-        replication_factor: Some(1),
-        configs: configs.into_iter().map(own).collect(),
-    };
     let results = Admin::new(cluster.clone()).create_topics(&[topic], false).await?;
     for (name, result) in results {
         ensure!(result.is_ok(), "topic {name} is not created: {result:?}");

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod describe;
 mod list;
+mod outcomes;
 
 use clap::{Args, Subcommand};
 

@@ -10,11 +10,7 @@ use crate::{
 async fn topics_are_created_listed_described_and_deleted() {
     let broker = FakeBroker::with_topic("orders", 1);
     let admin = Admin::new(broker.cluster().await);
-    let topics = ["orders", "trucks"].map(|name| NewTopic {
-        name: name.into(),
-        partition_count: Some(3),
-        ..Default::default()
-    });
+    let topics = ["orders", "trucks"].map(|name| NewTopic::new(name).partitions(3));
     let results = admin.create_topics(&topics, false).await.unwrap();
     let code = |name: &str| results[&TopicName::from(name)].as_ref().err().and_then(Error::code);
     assert_eq!(code("orders"), Some(ErrorCode::TopicAlreadyExists));
@@ -31,6 +27,19 @@ async fn topics_are_created_listed_described_and_deleted() {
     assert_eq!(error.code(), Some(ErrorCode::UnknownTopicOrPartition));
     let error = admin.describe_topic(&"trucks".into()).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::UnknownTopicOrPartition));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_is_placed_where_its_assignments_say() {
+    let broker = FakeBroker::default();
+    let admin = Admin::new(broker.cluster().await);
+    let assignments = [vec![BrokerId(2), BrokerId(1)], vec![BrokerId(1), BrokerId(3)]];
+    let topic = NewTopic::new("orders").assignments(assignments.clone());
+    let results = admin.create_topics(&[topic], false).await.unwrap();
+    assert!(results.values().all(Result::is_ok));
+    let described = admin.describe_topic(&"orders".into()).await.unwrap();
+    let replicas = described.partitions.values().map(|partition| partition.replicas.clone());
+    assert_eq!(replicas.collect::<Vec<_>>(), assignments);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use protocol::{
-    BrokerId, ErrorCode, Message, TopicId, TopicName,
+    BrokerId, ErrorCode, Message, PartitionIndex, TopicId, TopicName,
     api::{
         create_partitions::{
             CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsTopic,
         },
-        create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest},
+        create_topics::{
+            CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+        },
         delete_topics::{DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest},
     },
 };
@@ -19,17 +21,87 @@ use crate::{error::Error, metadata_cache::Topic};
 /// The first version of DeleteTopics that takes structs in place of names, and ids with them.
 const DELETE_BY_STATE_FROM: i16 = 6;
 
-/// A topic to create.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A topic to create: whatever isn't said of it is as the cluster has it.
+///
+/// ```
+/// use client::{NewTopic, protocol::BrokerId};
+///
+/// let positions = NewTopic::new("positions").partitions(10).config("retention.ms", "60000");
+/// // Two partitions, saying where their replicas go.
+/// let placed = NewTopic::new("trucks")
+///     .assignments([vec![BrokerId(1), BrokerId(2)], vec![BrokerId(2), BrokerId(3)]]);
+/// # let _ = (positions, placed);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewTopic {
     /// Its name.
     pub name: TopicName,
-    /// How many partitions; none = the cluster's `num.partitions`.
-    pub partition_count: Option<i32>,
-    /// How many copies of each; none = the cluster's `default.replication.factor`.
+    /// How many partitions; none = the cluster's `num.partitions`, or as many as `assignments` has.
+    pub partitions: Option<i32>,
+    /// How many copies of each; none = the cluster's `default.replication.factor`, or as many as
+    /// `assignments` has.
     pub replication_factor: Option<i16>,
+    /// The replicas of each partition, its preferred leader first; none = the controller chooses.
+    pub assignments: Option<Vec<Vec<BrokerId>>>,
     /// Its configuration, where it differs from the cluster's.
     pub configs: BTreeMap<String, String>,
+}
+
+impl NewTopic {
+    /// A topic of that name, in everything else as the cluster has it.
+    #[must_use]
+    pub fn new(name: impl Into<TopicName>) -> Self {
+        Self {
+            name: name.into(),
+            partitions: None,
+            replication_factor: None,
+            assignments: None,
+            configs: BTreeMap::new(),
+        }
+    }
+
+    /// With so many partitions.
+    #[must_use]
+    pub fn partitions(self, partitions: impl Into<Option<i32>>) -> Self {
+        Self { partitions: partitions.into(), ..self }
+    }
+
+    /// With so many copies of each partition.
+    #[must_use]
+    pub fn replication_factor(self, replication_factor: impl Into<Option<i16>>) -> Self {
+        Self { replication_factor: replication_factor.into(), ..self }
+    }
+
+    /// With the replicas of each partition, its preferred leader first. Brokers refuse a topic of
+    /// which the numbers are said besides.
+    #[must_use]
+    pub fn assignments(self, assignments: impl IntoIterator<Item = Vec<BrokerId>>) -> Self {
+        Self { assignments: Some(assignments.into_iter().collect()), ..self }
+    }
+
+    /// With one more key of its configuration.
+    #[must_use]
+    pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.configs.insert(key.into(), value.into());
+        self
+    }
+
+    fn creatable(&self) -> CreatableTopic {
+        let replicas = self.assignments.iter().flatten();
+        let assignments = (0..).map(PartitionIndex).zip(replicas);
+        let assignment = |(partition_index, broker_ids): (_, &Vec<_>)| CreatableReplicaAssignment {
+            partition_index,
+            broker_ids: broker_ids.clone(),
+        };
+        CreatableTopic {
+            name: self.name.clone(),
+            num_partitions: self.partitions.unwrap_or(-1),
+            replication_factor: self.replication_factor.unwrap_or(-1),
+            assignments: assignments.map(assignment).collect(),
+            configs: self.configs.iter().map(creatable_config).collect(),
+        }
+    }
 }
 
 /// How many partitions a topic shall have.
@@ -74,15 +146,8 @@ impl Admin {
         topics: &[NewTopic],
         validate_only: bool,
     ) -> Result<TopicResults, Error> {
-        let creatable = |topic: &NewTopic| CreatableTopic {
-            name: topic.name.clone(),
-            num_partitions: topic.partition_count.unwrap_or(-1),
-            replication_factor: topic.replication_factor.unwrap_or(-1),
-            assignments: Vec::new(),
-            configs: topic.configs.iter().map(creatable_config).collect(),
-        };
         let all = &CreateTopicsRequest {
-            topics: topics.iter().map(creatable).collect(),
+            topics: topics.iter().map(NewTopic::creatable).collect(),
             timeout_ms: operation_timeout_ms(),
             validate_only,
         };

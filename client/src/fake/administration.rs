@@ -25,7 +25,7 @@ use protocol::{
     },
 };
 
-use super::{FakeBroker, Log, State, respond};
+use super::{FakeBroker, State, log::Log, wire::respond};
 
 impl FakeBroker {
     pub(super) fn administrate(
@@ -51,7 +51,13 @@ impl FakeBroker {
         let topics = request.topics.into_iter().map(|topic| {
             let exists = self.state().topics.contains_key(&topic.name);
             if !exists && !request.validate_only {
-                self.create(&topic.name, topic.num_partitions.max(1));
+                let placed = i32::try_from(topic.assignments.len()).unwrap();
+                self.create(&topic.name, topic.num_partitions.max(placed).max(1));
+                for assignment in topic.assignments {
+                    let (topic, partition) = (topic.name.clone(), assignment.partition_index);
+                    let at = TopicPartition { topic, partition };
+                    self.state().logs.get_mut(&at).unwrap().replicas = assignment.broker_ids;
+                }
             }
             let error_code = if exists { ErrorCode::TopicAlreadyExists } else { ErrorCode::None };
             CreatableTopicResult { name: topic.name, error_code, ..Default::default() }

@@ -109,6 +109,19 @@ fn a_large_frame_arrives_whole_in_one_buffer() {
 }
 
 #[test]
+fn a_peer_is_believed_a_length_that_it_has_reached_before() {
+    let size = 3 * RESERVED_BYTES_MAX + 7;
+    let mut bytes = framed(&[vec![1; size]]);
+    bytes.extend(i32::try_from(2 * size).unwrap().to_be_bytes());
+    bytes.push(1);
+    let mut stream = Pieces { bytes: bytes.into(), piece: 100_000 };
+    let mut reader = FrameReader::new(usize::MAX);
+    assert_eq!(run(reader.next(&mut stream)).unwrap().unwrap().len(), size);
+    run(reader.next(&mut stream)).unwrap_err();
+    assert_eq!(reader.body.capacity(), size);
+}
+
+#[test]
 fn a_dropped_read_loses_nothing() {
     run(async {
         let (mut near, mut far) = duplex(1024);

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -62,10 +63,20 @@ pub(super) struct Appended {
     pub(super) log_append_time: Option<Timestamp>,
 }
 
+/// A record's place in the batch that it was added to.
+#[derive(Debug)]
+pub(super) struct Added<T> {
+    pub(super) token: Arc<T>,
+    pub(super) index: i32,
+    /// Whether this made something due earlier than anything else was.
+    pub(super) is_due_earlier: bool,
+}
+
 /// A batch whose senders are to be told.
 #[derive(Debug)]
 pub(super) struct Settled<T> {
-    pub(super) receipts: Vec<Receipt<T>>,
+    /// None where they were told already.
+    pub(super) receipt: Option<Receipt<T>>,
     pub(super) result: Outcome,
 }
 
@@ -77,7 +88,7 @@ pub(super) struct Sending {
     pub(super) bytes: Bytes,
 }
 
-/// All of a producer's batches. `T` is what a record's sender is told through.
+/// All of a producer's batches. `T` is what the senders of a batch's records are told through.
 #[derive(Debug)]
 pub(super) struct Accumulator<T> {
     settings: Settings,
@@ -90,7 +101,7 @@ pub(super) struct Accumulator<T> {
     /// The batches whose senders are still to be told, and by when.
     open: BTreeMap<BatchId, (Instant, TopicPartition)>,
     /// What is to be told.
-    settled: Vec<(TopicPartition, Settled<T>)>,
+    settled: Vec<Settled<T>>,
     next_number: u64,
     /// Batches before this one don't linger.
     flush: BatchId,
@@ -128,46 +139,51 @@ impl<T> Accumulator<T> {
         }
     }
 
-    /// Adds a record. Returns whether that made something due earlier than anything else was.
+    /// Adds a record. Only one that begins a batch asks for the time and for a token.
     pub(super) fn append(
         &mut self,
         to: &TopicPartition,
         record: &ProducerRecord,
         timestamp: Timestamp,
-        now: Instant,
-        token: T,
-    ) -> bool {
+        begin: impl FnOnce() -> (Instant, T),
+    ) -> Added<T> {
         let batch_bytes = self.settings.batch_bytes;
-        if !self.lanes.contains_key(to) {
-            let entry = Entry { lane: Lane::new(), place: Place::Idle };
-            self.lanes.insert(to.clone(), entry);
-        }
-        let Entry { lane, .. } = self.lanes.get_mut(to).expect("inserted above");
+        let Entry { lane, .. } = match self.lanes.get_mut(to) {
+            Some(entry) => entry,
+            None => {
+                let entry = Entry { lane: Lane::new(), place: Place::Idle };
+                self.lanes.entry(to.clone()).or_insert(entry)
+            }
+        };
         let size = record.size_in_bytes_max();
         if lane.filling.as_ref().is_some_and(|(_, b)| b.size_in_bytes() + size > batch_bytes) {
             lane.close();
         }
-        let opened = lane.filling.is_none().then_some(self.next_number);
+        let mut opened = None;
+        let capacity = lane.capacity(batch_bytes);
         let (_, batch) = lane.filling.get_or_insert_with(|| {
             let id = BatchId { number: self.next_number, first_record: 0 };
             self.next_number += 1;
-            (id, Batch::new(now))
+            let (now, token) = begin();
+            opened = Some((id, later(now, self.settings.delivery_timeout)));
+            (id, Batch::new(now, token, capacity))
         });
-        batch.append(record, timestamp, token);
+        let (index, token) = batch.append(record, timestamp);
         let is_full = batch.size_in_bytes() >= batch_bytes;
         if is_full {
             lane.close();
         }
         if opened.is_none() && !is_full {
-            return false;
+            return Added { token, index, is_due_earlier: false };
         }
         let before = self.wake_at();
-        if let Some(number) = opened {
-            let deadline = later(now, self.settings.delivery_timeout);
-            self.open.insert(BatchId { number, first_record: 0 }, (deadline, to.clone()));
+        if let Some((id, deadline)) = opened {
+            self.open.insert(id, (deadline, to.clone()));
         }
         self.schedule(to);
-        before.is_none_or(|before| self.wake_at().is_some_and(|at| at < before))
+        let after = self.wake_at();
+        let is_due_earlier = before.is_none_or(|before| after.is_some_and(|at| at < before));
+        Added { token, index, is_due_earlier }
     }
 
     /// The partitions that have a batch to send now, the one that has waited longest first. Each is
@@ -198,7 +214,7 @@ impl<T> Accumulator<T> {
             Some(at) if at <= now => lane.take(settings, identity, &mut ended),
             _ => Next::Nothing,
         };
-        self.end(from, ended);
+        self.end(ended);
         if matches!(next, Next::NeedsIdentity) {
             self.unidentified.insert(from.clone());
             return None;
@@ -242,7 +258,7 @@ impl<T> Accumulator<T> {
             let deadline = self.open.get(&id).expect("its senders aren't told").clone();
             self.open.insert(second, deadline);
         } else if let Some(settled) = lane.settle(&self.settings, id, outcome, now, entropy) {
-            self.end(of, vec![(id, settled)]);
+            self.end(vec![(id, settled)]);
         }
         self.schedule(of);
     }
@@ -256,7 +272,7 @@ impl<T> Accumulator<T> {
                 let partition = partition.clone();
                 Error::DeliveryTimedOut { partition, after, last: last.map(Box::new) }
             });
-            self.end(&partition, vec![(id, settled)]);
+            self.end(vec![(id, settled)]);
             self.schedule(&partition);
         }
     }
@@ -269,13 +285,13 @@ impl<T> Accumulator<T> {
             .map(|(partition, entry)| (partition.clone(), entry.lane.fail_all(error)))
             .collect();
         for (partition, ended) in failed {
-            self.end(&partition, ended);
+            self.end(ended);
             self.schedule(&partition);
         }
     }
 
     /// What has come to an end since this was last asked.
-    pub(super) fn settled(&mut self) -> Vec<(TopicPartition, Settled<T>)> {
+    pub(super) fn settled(&mut self) -> Vec<Settled<T>> {
         std::mem::take(&mut self.settled)
     }
 
@@ -303,10 +319,10 @@ impl<T> Accumulator<T> {
         self.lanes.get_mut(of).expect("a lane stays once it is there")
     }
 
-    fn end(&mut self, of: &TopicPartition, ended: Ended<T>) {
+    fn end(&mut self, ended: Ended<T>) {
         for (id, settled) in ended {
             self.open.remove(&id);
-            self.settled.push((of.clone(), settled));
+            self.settled.push(settled);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Records on their way to one partition together.
 
+use std::{ops::Range, sync::Arc};
+
 use bytes::Bytes;
 use protocol::{
     ProducerEpoch, ProducerId, Sequence, Timestamp,
@@ -38,16 +40,26 @@ pub(super) struct Batch<T> {
     pub(super) last_error: Option<Error>,
     /// Why it isn't known whether the broker has it, once it isn't.
     pub(super) in_doubt: Option<Error>,
-    /// Empty once its senders were told.
-    pub(super) receipts: Vec<Receipt<T>>,
+    /// None once its senders were told.
+    pub(super) receipt: Option<Receipt<T>>,
     content: Content,
 }
 
-/// What a record's sender waits for, and the time that the record was given.
+/// What the senders of some records are told through.
 #[derive(Debug)]
 pub(super) struct Receipt<T> {
-    pub(super) timestamp: Timestamp,
-    pub(super) token: T,
+    pub(super) token: Arc<T>,
+    /// Their places in the batch that they were appended to.
+    pub(super) records: Range<i32>,
+}
+
+impl<T> Receipt<T> {
+    /// Takes away what is behind the first so many records.
+    fn split_off(&mut self, record_count: i32) -> Self {
+        let end = self.records.end;
+        self.records.end = self.records.start + record_count;
+        Self { token: self.token.clone(), records: self.records.end..end }
+    }
 }
 
 #[derive(Debug)]
@@ -64,7 +76,8 @@ pub(super) struct Codec {
 }
 
 impl<T> Batch<T> {
-    pub(super) fn new(created_at: Instant) -> Self {
+    /// One without records, which takes the memory for so many bytes at once.
+    pub(super) fn new(created_at: Instant, token: T, bytes: usize) -> Self {
         Self {
             created_at,
             stamp: None,
@@ -72,8 +85,8 @@ impl<T> Batch<T> {
             is_retry: false,
             last_error: None,
             in_doubt: None,
-            receipts: Vec::new(),
-            content: Content::Filling(BatchBuilder::new()),
+            receipt: Some(Receipt { token: Arc::new(token), records: 0..0 }),
+            content: Content::Filling(BatchBuilder::with_capacity(bytes)),
         }
     }
 
@@ -85,21 +98,29 @@ impl<T> Batch<T> {
         }
     }
 
+    /// How many records' senders are still to be told.
     pub(super) fn record_count(&self) -> i32 {
-        i32::try_from(self.receipts.len()).expect("a batch is below 2 GiB")
+        self.receipt.as_ref().map_or(0, |Receipt { records, .. }| records.end - records.start)
     }
 
-    /// Appends a record.
+    /// Appends a record. Returns its place, and what its sender is told through.
     ///
     /// # Panics
-    /// When the batch has been sealed.
-    pub(super) fn append(&mut self, record: &ProducerRecord, timestamp: Timestamp, token: T) {
-        let Content::Filling(builder) = &mut self.content else {
+    /// When the batch has been sealed, or its senders were told.
+    pub(super) fn append(
+        &mut self,
+        record: &ProducerRecord,
+        timestamp: Timestamp,
+    ) -> (i32, Arc<T>) {
+        let (Content::Filling(builder), Some(receipt)) = (&mut self.content, &mut self.receipt)
+        else {
             panic!("a sealed batch takes no records")
         };
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         builder.append(timestamp, key, value, &record.headers);
-        self.receipts.push(Receipt { timestamp, token });
+        let index = receipt.records.end;
+        receipt.records.end += 1;
+        (index, receipt.token.clone())
     }
 
     /// The bytes to send, under the stamp that the batch has now.
@@ -136,12 +157,13 @@ impl<T> Batch<T> {
         let Content::Sealed { bytes, uncompressed_bytes, .. } = &self.content else {
             panic!("only what was sent can have been too large")
         };
-        assert!(self.receipts.len() > 1, "a record can't be split");
+        let record_count = self.record_count() / 2;
+        assert!(record_count > 0, "a record can't be split");
         let records = records(bytes, *uncompressed_bytes);
         let (first, second) = records.split_at(records.len() / 2);
-        let receipts = self.receipts.split_off(first.len());
+        let receipt = self.receipt.as_mut().map(|receipt| receipt.split_off(record_count));
         self.content = Content::Filling(builder(first));
-        let base_sequence = |stamp: Stamp| stamp.base_sequence.plus(self.record_count());
+        let base_sequence = |stamp: Stamp| stamp.base_sequence.plus(record_count);
         Self {
             created_at: self.created_at,
             stamp: self.stamp.map(|stamp| Stamp { base_sequence: base_sequence(stamp), ..stamp }),
@@ -149,7 +171,7 @@ impl<T> Batch<T> {
             is_retry: self.is_retry,
             last_error: self.last_error.clone(),
             in_doubt: self.in_doubt.clone(),
-            receipts,
+            receipt,
             content: Content::Filling(builder(second)),
         }
     }

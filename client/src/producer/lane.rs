@@ -23,6 +23,8 @@ use crate::{door::Entropy, error::Error};
 pub(super) struct Lane<T> {
     /// Takes records.
     pub(super) filling: Option<(BatchId, Batch<T>)>,
+    /// The size of the batch that was filled last, in bytes.
+    filled_bytes: usize,
     /// To be sent, or sent again.
     queued: BTreeMap<BatchId, Batch<T>>,
     in_flight: BTreeMap<BatchId, Batch<T>>,
@@ -58,6 +60,7 @@ impl<T> Lane<T> {
     pub(super) fn new() -> Self {
         Self {
             filling: None,
+            filled_bytes: 0,
             queued: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             sequences: None,
@@ -69,7 +72,17 @@ impl<T> Lane<T> {
 
     /// Ends the batch that fills: the next record begins another.
     pub(super) fn close(&mut self) {
-        self.queued.extend(self.filling.take());
+        if let Some((id, batch)) = self.filling.take() {
+            self.filled_bytes = batch.size_in_bytes();
+            self.queued.insert(id, batch);
+        }
+    }
+
+    /// How much memory another batch takes at once, in bytes: what the last one needed and a bit
+    /// more. Full batches are thus written without a copy, while among thousands of partitions
+    /// those that get a record now and then don't take the room of full ones.
+    pub(super) fn capacity(&self, batch_bytes: usize) -> usize {
+        self.filled_bytes.next_power_of_two().min(batch_bytes)
     }
 
     /// The batch that is sent next.
@@ -140,7 +153,7 @@ impl<T> Lane<T> {
             batch.stamp = None;
             match batch.in_doubt.take() {
                 Some(error) => {
-                    ended.push((id, Settled { receipts: batch.receipts, result: Err(error) }));
+                    ended.push((id, Settled { receipt: batch.receipt, result: Err(error) }));
                 }
                 None => {
                     self.queued.insert(id, batch);
@@ -183,7 +196,7 @@ impl<T> Lane<T> {
         let error = match outcome {
             Ok(appended) => {
                 self.failures = 0;
-                return Some(Settled { receipts: batch.receipts, result: Ok(appended) });
+                return Some(Settled { receipt: batch.receipt, result: Ok(appended) });
             }
             Err(error) => error,
         };
@@ -239,7 +252,7 @@ impl<T> Lane<T> {
         // Its sequences are used up, whether the broker took it or not.
         self.is_broken |= batch.stamp.is_some();
         let error = batch.in_doubt.take().unwrap_or(error);
-        Settled { receipts: batch.receipts, result: Err(error) }
+        Settled { receipt: batch.receipt, result: Err(error) }
     }
 
     /// Fails a batch that has waited for too long. One that is under way goes on, for the sake of
@@ -251,7 +264,7 @@ impl<T> Lane<T> {
     ) -> Settled<T> {
         if let Some(batch) = self.in_flight.get_mut(&id) {
             let result = Err(error(batch.last_error.take()));
-            return Settled { receipts: std::mem::take(&mut batch.receipts), result };
+            return Settled { receipt: batch.receipt.take(), result };
         }
         if self.filling.as_ref().is_some_and(|(filling, _)| *filling == id) {
             self.close();
@@ -259,7 +272,7 @@ impl<T> Lane<T> {
         let mut batch = self.queued.remove(&id).expect("it is somewhere until it is settled");
         self.is_broken |= batch.stamp.is_some();
         let result = Err(error(batch.last_error.take()));
-        Settled { receipts: batch.receipts, result }
+        Settled { receipt: batch.receipt, result }
     }
 
     /// Fails whatever isn't under way.

@@ -24,9 +24,9 @@ use tokio::{
 };
 
 use super::{
-    Acks, Delivery, Shared,
+    Acks, Shared,
     accumulator::{Appended, BatchId, Outcome, Sending, Settled},
-    batch::Identity,
+    batch::{Identity, Receipt},
 };
 use crate::{
     backoff::Pace,
@@ -323,16 +323,9 @@ impl Sender {
         if settled.is_empty() {
             return;
         }
-        for (TopicPartition { topic, partition }, Settled { receipts, result }) in settled {
-            for (index, receipt) in (0_i64..).zip(receipts) {
-                let delivery = result.as_ref().map_err(Error::clone).map(|appended| Delivery {
-                    topic: topic.clone(),
-                    partition,
-                    offset: appended.base_offset.map(|base| base.plus(index)),
-                    timestamp: appended.log_append_time.unwrap_or(receipt.timestamp),
-                });
-                // Whoever gave up waiting doesn't want to know.
-                let _ = receipt.token.answer.send(delivery);
+        for Settled { receipt, result } in settled {
+            if let Some(Receipt { token, records }) = receipt {
+                token.tell(records, result);
             }
         }
         self.shared.settled.notify_waiters();

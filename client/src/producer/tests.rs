@@ -205,7 +205,7 @@ async fn a_broker_that_is_silent_makes_no_record_wait_longer_than_the_delivery_t
     broker.set_silent(true);
     // The second finds the first one's request under way.
     for _ in 0..2 {
-        let queued_at = tokio::time::Instant::now();
+        let queued_at = Instant::now();
         let error = producer.send(numbered(0)).await.unwrap_err();
         assert!(matches!(error, Error::DeliveryTimedOut { .. }), "{error}");
         let waited = queued_at.elapsed();
@@ -301,6 +301,41 @@ async fn dropping_the_producer_fails_what_waits() {
     let sent = producer.queue(numbered(0)).await.unwrap();
     drop(producer);
     assert!(matches!(sent.delivery().await, Err(Error::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_record_is_told_whoever_else_gave_up_on_its_batch() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    let producer = producer(&broker, options()).await;
+    let dropped = producer.queue(numbered(0)).await.unwrap();
+    let mut waiting = Vec::new();
+    for number in 1..4 {
+        let sent = producer.queue(numbered(number)).await.unwrap();
+        waiting.push(tokio::spawn(sent.delivery()));
+    }
+    let given_up = producer.queue(numbered(4)).await.unwrap().delivery();
+    assert!(timeout(Duration::ZERO, given_up).await.is_err());
+    drop(dropped);
+    for (number, waiting) in (1..).zip(waiting) {
+        assert_eq!(waiting.await.unwrap().unwrap().offset, Some(Offset(number)));
+    }
+    assert_eq!(broker.values(&at(0)), numbers(0..5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_frees_its_room_though_nobody_asks() {
+    let broker = FakeBroker::with_topic("orders", 1);
+    let options = ProducerOptions { buffer_bytes: 500, batch_bytes: 200, ..options() };
+    let producer = producer(&broker, options).await;
+    let mut unasked = Vec::new();
+    for number in 0..100 {
+        unasked.push(producer.queue(numbered(number)).await.unwrap());
+    }
+    producer.flush().await;
+    assert_eq!(producer.shared.room.available_permits(), 500);
+    for (number, sent) in (0..).zip(unasked) {
+        assert_eq!(sent.delivery().await.unwrap().offset, Some(Offset(number)));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -158,12 +158,9 @@ async fn administrate(world: World, curtain: Curtain) -> Result<Fates> {
 
 async fn create(admin: &Admin, name: &TopicName) -> Result<Fate> {
     let partitions = thread_rng().gen_range(1..4_usize);
-    let topic = NewTopic {
-        name: name.clone(),
-        partition_count: i32::try_from(partitions).ok(),
-        replication_factor: Some(1),
-        configs: BTreeMap::new(),
-    };
+    let topic = NewTopic::new(name.clone())
+        .partitions(i32::try_from(partitions).ok())
+        .replication_factor(1);
     let results = admin.create_topics(&[topic], false).await;
     match results.map(|mut results| results.remove(name)) {
         Ok(Some(Ok(()))) => {}

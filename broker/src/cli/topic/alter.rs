@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use clap::Args;
 use client::{Admin, ConfigResource, admin::ConfigChange};
 use protocol::{ErrorCode, TopicName};
+use serde::Serialize;
 
 use crate::cli::{
     Error, Process,
     advice::on_unknown_topic,
-    config::change::{alter, in_words},
+    config::change::{Changed, alter, in_words},
     connect::{Connect, TopicArgument},
+    output::Output,
     setting::{Setting, setting},
 };
 
@@ -25,7 +27,7 @@ pub(super) struct Alter {
     #[command(flatten)]
     topic: TopicArgument,
     /// How many partitions the topic shall have: more than it has. Keys move to other partitions.
-    #[arg(long, short)]
+    #[arg(long, short, value_name = "N")]
     partitions: Option<i32>,
     /// Configure the topic. May be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
@@ -38,6 +40,18 @@ pub(super) struct Alter {
     validate_only: bool,
     #[command(flatten)]
     connect: Connect,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What was altered, for programs.
+#[derive(Serialize)]
+struct Altered<'a> {
+    topic: &'a str,
+    outcome: &'static str,
+    /// How many there are to be, if that was asked for.
+    partitions: Option<i32>,
+    configs: Vec<Changed<'a>>,
 }
 
 impl Alter {
@@ -63,18 +77,30 @@ impl Alter {
                 topic.partitions.len()
             ));
         }
+        if !self.validate_only {
+            self.alter_configs(&admin, &name, &changes, false).await?;
+            if let Some(count) = self.partitions {
+                self.create_partitions(&admin, &name, count, false).await?;
+            }
+        }
+        let altered = Altered {
+            topic: name.as_str(),
+            outcome: if self.validate_only { "valid" } else { "altered" },
+            partitions: self.partitions,
+            configs: changes.iter().map(|c| Changed::new(c, self.validate_only)).collect(),
+        };
+        self.output.print_text(&mut *process.output, &altered, |_| self.in_words(&name, &changes))
+    }
+
+    /// What was done: a line for each.
+    fn in_words(&self, name: &TopicName, changes: &[ConfigChange]) -> String {
         if self.validate_only {
-            return Ok(writeln!(process.output, "topic {name} could be altered")?);
+            return format!("topic {name} could be altered\n");
         }
-        self.alter_configs(&admin, &name, &changes, false).await?;
-        if let Some(count) = self.partitions {
-            self.create_partitions(&admin, &name, count, false).await?;
-            writeln!(process.output, "topic {name} has {count} partitions")?;
-        }
-        for change in &changes {
-            writeln!(process.output, "topic {name}: {}", in_words(change))?;
-        }
-        Ok(())
+        let partitions =
+            self.partitions.map(|count| format!("topic {name} has {count} partitions\n"));
+        let configs = changes.iter().map(|change| format!("topic {name}: {}\n", in_words(change)));
+        partitions.into_iter().chain(configs).collect()
     }
 
     fn changes(&self) -> Vec<ConfigChange> {

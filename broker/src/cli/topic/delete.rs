@@ -8,7 +8,10 @@ use crate::cli::{
     Error, Process,
     advice::on_unknown_topic,
     connect::{Connect, TopicArguments},
+    output::Output,
 };
+
+use super::outcomes::Outcomes;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,22 +28,24 @@ pub(super) struct Delete {
     if_exists: bool,
     #[command(flatten)]
     connect: Connect,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Delete {
-    pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
+    pub(super) async fn run(self, process: Process) -> Result<(), Error> {
         let admin = Admin::new(self.connect.cluster(false).await?);
-        let mut failures = Vec::new();
+        let mut outcomes = Outcomes::default();
         for (name, result) in admin.delete_topics(&self.topics.names()).await? {
             match result {
-                Ok(()) => writeln!(process.output, "topic {name} deleted")?,
+                Ok(()) => outcomes.good(&name, format!("topic {name} deleted"), "deleted"),
                 Err(error) if self.may_be_missing(&error) => {
-                    writeln!(process.output, "there is no topic {name}")?;
+                    outcomes.good(&name, format!("there is no topic {name}"), "missing");
                 }
-                Err(error) => failures.push(on_unknown_topic(&admin, &name, error).await),
+                Err(error) => outcomes.bad(&name, on_unknown_topic(&admin, &name, error).await),
             }
         }
-        process.conclude(failures)
+        outcomes.conclude(process, &self.output)
     }
 
     fn may_be_missing(&self, error: &client::Error) -> bool {

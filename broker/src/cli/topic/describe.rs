@@ -29,7 +29,7 @@ pub(super) struct Describe {
     /// The topics; all of them unless given.
     #[arg(value_name = "TOPIC")]
     topics: Vec<String>,
-    /// The same as an option.
+    /// The topics as an option, with commas between them.
     #[arg(
         short = 't',
         long = "topic",

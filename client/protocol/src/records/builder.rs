@@ -41,7 +41,8 @@ pub struct BatchOptions {
 /// offset's successors, without gaps.
 #[derive(Clone, Debug, Default)]
 pub struct BatchBuilder {
-    records: Vec<u8>,
+    /// The records, behind room for the header. Empty without records.
+    batch: Vec<u8>,
     record_count: i32,
     base_timestamp: Timestamp,
     max_timestamp: Timestamp,
@@ -52,6 +53,12 @@ impl BatchBuilder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty one that has memory for a batch of so many bytes, uncompressed.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { batch: Vec::with_capacity(bytes), ..Self::default() }
     }
 
     /// The number of records so far.
@@ -69,7 +76,7 @@ impl BatchBuilder {
     /// The size of the batch so far, uncompressed, in bytes.
     #[must_use]
     pub fn size_in_bytes(&self) -> usize {
-        HEADER_SIZE + self.records.len()
+        self.batch.len().max(HEADER_SIZE)
     }
 
     /// The most that one more record can add to [`BatchBuilder::size_in_bytes`].
@@ -100,6 +107,7 @@ impl BatchBuilder {
         headers: &[RecordHeader],
     ) {
         if self.is_empty() {
+            self.batch.resize(HEADER_SIZE, 0);
             self.base_timestamp = timestamp;
             self.max_timestamp = timestamp;
         }
@@ -116,7 +124,7 @@ impl BatchBuilder {
                 .iter()
                 .map(|(key, value)| block_size(Some(key.as_bytes())) + block_size(value.as_deref()))
                 .sum::<usize>();
-        let out = &mut self.records;
+        let out = &mut self.batch;
         put_varint(out, length(size));
         let start = out.len();
         out.push(0);
@@ -140,9 +148,12 @@ impl BatchBuilder {
     #[must_use]
     pub fn finish(self, options: &BatchOptions) -> Bytes {
         assert!(!self.is_empty(), "a batch has records");
-        let records = match options.compression {
-            Compression::None => self.records,
-            codec => compress(codec, options.compression_level, &self.records),
+        let mut batch = match options.compression {
+            Compression::None => self.batch,
+            codec => {
+                let (room, records) = self.batch.split_at(HEADER_SIZE);
+                [room, &compress(codec, options.compression_level, records)].concat()
+            }
         };
         let timestamp_type = match options.log_append_time {
             Some(_) => TimestampType::LogAppendTime,
@@ -150,7 +161,7 @@ impl BatchBuilder {
         };
         let header = BatchHeader {
             base_offset: options.base_offset,
-            batch_length: length(HEADER_SIZE - LOG_OVERHEAD + records.len()),
+            batch_length: length(batch.len() - LOG_OVERHEAD),
             partition_leader_epoch: options.partition_leader_epoch,
             crc: 0,
             attributes: Attributes::default()
@@ -166,9 +177,9 @@ impl BatchBuilder {
             base_sequence: options.base_sequence,
             record_count: self.record_count,
         };
-        let mut batch = Vec::with_capacity(HEADER_SIZE + records.len());
-        header.write(&mut batch);
-        batch.extend_from_slice(&records);
+        let mut bytes = Vec::with_capacity(HEADER_SIZE);
+        header.write(&mut bytes);
+        batch[..HEADER_SIZE].copy_from_slice(&bytes);
         update_crc(&mut batch);
         Bytes::from(batch)
     }

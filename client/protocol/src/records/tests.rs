@@ -59,6 +59,21 @@ fn build(inputs: &[Input], options: &BatchOptions) -> Bytes {
     batch
 }
 
+#[test]
+fn memory_taken_ahead_changes_nothing_of_a_batch() {
+    for options in
+        Compression::ALL.map(|compression| BatchOptions { compression, ..Default::default() })
+    {
+        let expected = build(&[Input::of_value(b"value")], &options);
+        for capacity in [0, 1, HEADER_SIZE, 10_000] {
+            let mut builder = BatchBuilder::with_capacity(capacity);
+            assert_eq!(builder.size_in_bytes(), HEADER_SIZE);
+            builder.append(Timestamp(1000), None, Some(b"value"), &[]);
+            assert_eq!(builder.finish(&options), expected);
+        }
+    }
+}
+
 fn decode(batch: &Bytes) -> Vec<Record> {
     let batch = Batch::decode(batch, LIMIT).unwrap();
     batch.owned_records().collect::<Result<_, _>>().unwrap()

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::{cell::RefCell, collections::VecDeque};
 
 use proptest::prelude::*;
 use protocol::{
@@ -37,7 +37,8 @@ fn record(value: usize) -> ProducerRecord {
 
 /// A producer's accumulator whose clock stands still unless it's moved.
 struct Bench {
-    accumulator: Accumulator<usize>,
+    /// A batch's token lists its records.
+    accumulator: Accumulator<RefCell<Vec<usize>>>,
     now: Instant,
 }
 
@@ -48,7 +49,11 @@ impl Bench {
 
     fn append(&mut self, partition: i32, number: usize) -> bool {
         let time = Timestamp(i64::try_from(number).unwrap());
-        self.accumulator.append(&at(partition), &record(number), time, self.now, number)
+        let begin = || (self.now, RefCell::default());
+        let added = self.accumulator.append(&at(partition), &record(number), time, begin);
+        assert_eq!(usize::try_from(added.index).unwrap(), added.token.borrow().len());
+        added.token.borrow_mut().push(number);
+        added.is_due_earlier
     }
 
     /// Appends one record as a batch of its own, due at once.
@@ -82,10 +87,13 @@ impl Bench {
     /// Who has been told since this was last asked, and what.
     fn told(&mut self) -> Vec<(usize, Outcome)> {
         let settled = self.accumulator.settled().into_iter();
-        let each = settled.flat_map(|(_, Settled { receipts, result })| {
-            receipts.into_iter().map(move |receipt| (receipt.token, result.clone()))
+        let each = settled.filter_map(|Settled { receipt, result }| {
+            let Receipt { token, records } = receipt?;
+            let place = |index| usize::try_from(index).unwrap();
+            let numbers = token.borrow()[place(records.start)..place(records.end)].to_vec();
+            Some(numbers.into_iter().map(move |number| (number, result.clone())))
         });
-        each.collect()
+        each.flatten().collect()
     }
 
     fn later(&mut self, millis: u64) {
@@ -132,6 +140,16 @@ async fn a_batch_waits_for_its_linger_or_until_it_is_full() {
         count += 1;
     }
     assert!((20..200).contains(&count), "{count}");
+}
+
+#[tokio::test]
+async fn a_batch_takes_as_much_memory_at_once_as_the_last_one_needed() {
+    let mut bench = Bench::new(settings());
+    let capacity = |bench: &Bench| bench.accumulator.lanes[&at(0)].lane.capacity(1000);
+    bench.append_alone(0);
+    assert!(capacity(&bench) < 200, "{}", capacity(&bench));
+    (0..200).for_each(|number| _ = bench.append(0, number));
+    assert_eq!(capacity(&bench), 1000);
 }
 
 #[tokio::test]

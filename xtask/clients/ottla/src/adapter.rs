@@ -67,15 +67,11 @@ impl Adapter {
     }
 
     async fn create_topic(&self, topic: &str, request: &Value) -> Result<Value> {
-        let mut wanted = NewTopic {
-            name: topic.into(),
-            partition_count: Some(small(&request["partitions"])?),
-            replication_factor: Some(1),
-            configs: BTreeMap::new(),
-        };
+        let partitions: i32 = small(&request["partitions"])?;
+        let mut wanted = NewTopic::new(topic).partitions(partitions).replication_factor(1);
         for (key, value) in request["configs"].as_object().context("configs")? {
             let value = value.as_str().context("a config's value")?;
-            wanted.configs.insert(key.clone(), value.to_owned());
+            wanted = wanted.config(key, value);
         }
         done(self.admin.create_topics(&[wanted], false).await?)
     }
