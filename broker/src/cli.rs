@@ -19,6 +19,7 @@ mod output;
 mod perf;
 mod produce;
 mod progress;
+mod sending;
 mod setting;
 mod start;
 mod time;
@@ -40,6 +41,7 @@ pub use exit::Exit;
 pub struct Cli {
     /// What to log, as RUST_LOG has it: error, warn, info, debug, or broker=debug,info.
     #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true)]
+    #[arg(display_order = 900)]
     log: Option<String>,
     #[command(subcommand)]
     command: Command,
@@ -55,9 +57,9 @@ enum Command {
     RandomUuid,
     /// Create, list, describe, alter and delete topics.
     Topic(topic::Topic),
-    /// Write records: one for each line of the input.
+    /// Send records: lines of the input, or whole files.
     Produce(produce::Produce),
-    /// Read records: a line for each.
+    /// Print records, as they come or a range of them.
     Consume(consume::Consume),
     /// Measure a cluster, or compare codecs on your own data.
     Perf(perf::Perf),

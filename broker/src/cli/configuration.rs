@@ -12,8 +12,8 @@ use super::Process;
 /// Where a node's configuration comes from.
 #[derive(Debug, Args)]
 pub(super) struct Configuration {
-    /// The file: Kafka's server.properties. Without one, the node is a cluster of its own on
-    /// 127.0.0.1:9092 with its data in ./data.
+    /// A file like Kafka's server.properties. Without one, the node is a cluster of its own on
+    /// 127.0.0.1:9092, with its data in ./data.
     #[arg(long, short, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Set a key, over the file and the environment. May be given several times.

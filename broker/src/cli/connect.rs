@@ -80,7 +80,7 @@ pub(super) struct TopicArgument {
     /// The topic.
     #[arg(value_name = "TOPIC", required_unless_present = "named")]
     topic: Option<String>,
-    /// The same as an option.
+    /// The topic as an option.
     #[arg(short = 't', long = "topic", value_name = "TOPIC", conflicts_with = "topic")]
     named: Option<String>,
 }
@@ -98,7 +98,7 @@ pub(super) struct TopicArguments {
     /// The topics.
     #[arg(value_name = "TOPIC", required_unless_present = "named")]
     topics: Vec<String>,
-    /// The same as an option.
+    /// The topics as an option, with commas between them.
     #[arg(
         short = 't',
         long = "topic",

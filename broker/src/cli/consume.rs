@@ -41,6 +41,9 @@ const WRITE_BYTES: usize = 64 << 10;
 /// Prints the records of topics as they come, until interrupted.
 #[derive(Debug, Args)]
 #[command(override_usage = "ottla consume [OPTIONS] <TOPIC>...", after_help = after_help())]
+#[command(mut_arg("format", |format| {
+    format.help("How to print: text as the options below have it, or a JSON object on each line")
+}))]
 pub(super) struct Consume {
     #[command(flatten)]
     topics: TopicArguments,

@@ -86,6 +86,7 @@ fn of_answer(code: ErrorCode) -> Exit {
         | ErrorCode::BrokerIdNotRegistered => Exit::NotFound,
         ErrorCode::InvalidConfig
         | ErrorCode::InvalidPartitions
+        | ErrorCode::InvalidReplicaAssignment
         | ErrorCode::InvalidReplicationFactor
         | ErrorCode::InvalidTopicException => Exit::Usage,
         _ => Exit::Fault,

@@ -32,8 +32,18 @@ impl Output {
         value: &T,
         table: impl FnOnce(&T) -> Table,
     ) -> Result<(), Error> {
+        self.print_text(out, value, |value| table(value).to_string())
+    }
+
+    /// The same for what is no table: text for people, with its last line's end.
+    pub(super) fn print_text<T: Serialize + ?Sized>(
+        &self,
+        out: &mut dyn io::Write,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Error> {
         match self.format {
-            Format::Table => write!(out, "{}", table(value))?,
+            Format::Table => write!(out, "{}", text(value))?,
             Format::Json => {
                 serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
                 writeln!(out)?;

@@ -4,7 +4,6 @@ mod input;
 mod pace;
 mod recipe;
 mod report;
-mod sending;
 
 use std::{future, mem, path::PathBuf};
 
@@ -23,11 +22,10 @@ use self::{
     pace::{Pace, Rate},
     recipe::{Recipe, RecipeOptions, some_bytes},
     report::Report,
-    sending::Sending,
 };
 use super::{
     Error, Process, advice::on_unknown_topic, connect::Connect, consume::no_such_partition,
-    output::Output, progress::Progress,
+    output::Output, progress::Progress, sending::Sending,
 };
 
 /// How many records may wait for their acknowledgement before no more are sent.
@@ -36,6 +34,9 @@ const UNACKNOWLEDGED_MAX: usize = 10_000;
 /// Sends a record for each line of the standard input, or of files.
 #[derive(Debug, Args)]
 #[command(override_usage = "ottla produce [OPTIONS] <TOPIC> [FILE]...", after_help = EXAMPLES)]
+#[command(mut_arg("format", |format| {
+    format.help("What to print: nothing unless something fails, or JSON with each record's place")
+}))]
 pub(super) struct Produce {
     /// The topic.
     #[arg(value_name = "TOPIC", required_unless_present = "named")]
@@ -57,7 +58,6 @@ pub(super) struct Produce {
     rate: Option<Rate>,
     #[command(flatten)]
     connect: Connect,
-    /// With json, each record's place is printed.
     #[command(flatten)]
     output: Output,
     /// Print at the end how many records went to each partition.

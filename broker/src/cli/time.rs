@@ -34,11 +34,18 @@ impl FromStr for Time {
     fn from_str(text: &str) -> Result<Self, String> {
         let millis = || text.parse().ok().filter(|millis: &i64| *millis >= 0);
         let at = || millis().or_else(|| date_and_time(text)).map(|at| Self::At(Timestamp(at)));
-        at().or_else(|| ago(text).map(Self::Ago)).ok_or_else(|| format!("write {EXAMPLES}"))
+        let ago = || number_and_unit(text).map(Self::Ago);
+        at().or_else(ago).ok_or_else(|| format!("write {EXAMPLES}"))
     }
 }
 
-fn ago(text: &str) -> Option<Duration> {
+/// How long: such as 500ms, 30s or 5m.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let error = "write a number and its unit, such as 500ms, 30s or 5m";
+    number_and_unit(text).ok_or_else(|| error.to_owned())
+}
+
+fn number_and_unit(text: &str) -> Option<Duration> {
     let units = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(units);
     let millis: u64 = match unit {
@@ -142,6 +149,15 @@ mod tests {
         assert_eq!(at("99999999d"), Ok(0));
         for text in ["", "x", "-5", "-5m", "5w", "ü", "s", "5 m", "99999999999999999999d"] {
             assert!(at(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for text in ["", "5", "-5s", "5 s", "2026-01-31", "s"] {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 

@@ -171,7 +171,7 @@ fn a_refused_consume_says_what_to_write() {
 
 #[test]
 fn consume_shows_examples() {
-    let mut session = Session::at("127.0.0.1:9092");
+    let mut session = Session::alone();
     session.run("consume -h");
     assert_golden!(session, "consume_shows_examples");
 }

@@ -11,7 +11,7 @@ use crate::{
 
 #[test]
 fn every_load_shows_examples() {
-    let mut session = Session::at("127.0.0.1:9092");
+    let mut session = Session::alone();
     session.run("perf --help");
     for load in ["produce", "consume", "e2e", "codecs"] {
         session.run(&format!("perf {load} -h"));
@@ -21,12 +21,13 @@ fn every_load_shows_examples() {
 
 #[test]
 fn a_load_that_makes_no_sense_is_refused() {
-    let mut session = Session::at("127.0.0.1:9092");
+    let mut session = Session::alone();
     session
         .run("perf produce load --rate fast")
         .run("perf produce load --duration 10")
         .run("perf produce load --compression lz5")
         .run("perf produce load -z lz4 --compression-level 3")
+        .run("perf e2e load -z zstd --compression-level 23")
         .run("perf produce load --partitions 3")
         .run("perf e2e load --rate 0")
         .run("perf e2e load --record-size 23")

@@ -173,7 +173,7 @@ fn a_record_that_is_too_large_is_refused() {
 
 #[test]
 fn produce_shows_examples() {
-    let mut session = Session::at("127.0.0.1:9092");
+    let mut session = Session::alone();
     session.run("produce -h");
     assert_golden!(session, "produce_shows_examples");
 }

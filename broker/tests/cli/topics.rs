@@ -95,3 +95,32 @@ fn of_several_topics_each_is_answered_for() {
         .run("topic list");
     assert_golden!(session, "of_several_topics_each_is_answered_for");
 }
+
+#[test]
+fn what_was_done_is_told_in_json() {
+    let node = Node::start();
+    let mut session = Session::with(&node);
+    session
+        .run("topic create orders -o json")
+        .run("topic create orders returns --if-not-exists -o json")
+        .run("topic create orders refunds -o json")
+        .run("topic alter orders --partitions 2 --config segment.ms=1000 -o json")
+        .run("config set topic orders retention.ms=60000 -o json")
+        .run("config unset topic orders segment.ms --validate-only -o json")
+        .run("topic delete orders nowhere -o json")
+        .run("topic delete returns nowhere --if-exists -o json");
+    assert_golden!(session, "what_was_done_is_told_in_json");
+}
+
+#[test]
+fn replicas_are_placed_where_they_are_told() {
+    let node = Node::start();
+    let mut session = Session::with(&node);
+    session
+        .run("topic create orders --replica-assignment 1,1,1")
+        .run("topic describe orders")
+        .run("topic create returns --replica-assignment 1:2")
+        .run("topic create returns --replica-assignment 1:a")
+        .run("topic create returns --replica-assignment 1 --partitions 1");
+    assert_golden!(session, "replicas_are_placed_where_they_are_told");
+}

@@ -7,6 +7,7 @@ use client::{
     admin::{ConfigChange, Operation},
 };
 use protocol::{ErrorCode, api::describe_configs::DescribeConfigsResourceResult};
+use serde::Serialize;
 
 use crate::cli::{Error, advice::on_refused_configs};
 
@@ -19,6 +20,27 @@ pub(in crate::cli) fn in_words(ConfigChange { key, operation }: &ConfigChange) -
         Operation::Delete => format!("{key} unset"),
         Operation::Append(elements) => format!("{elements} added to {key}"),
         Operation::Subtract(elements) => format!("{elements} taken from {key}"),
+    }
+}
+
+/// A change that was made, for programs.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Changed<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+    /// One word.
+    outcome: &'static str,
+}
+
+impl<'a> Changed<'a> {
+    pub(in crate::cli) fn new(change: &'a ConfigChange, validate_only: bool) -> Self {
+        let (key, value) = as_pair(change);
+        let outcome = match value {
+            _ if validate_only => "valid",
+            Some(_) => "set",
+            None => "unset",
+        };
+        Self { key, value, outcome }
     }
 }
 

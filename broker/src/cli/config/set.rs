@@ -7,11 +7,12 @@ use crate::cli::{
     Error, Process,
     advice::on_unknown_topic,
     connect::Connect,
+    output::Output,
     setting::{Setting, setting, settings},
 };
 
 use super::{
-    change::{alter, in_words},
+    change::{Changed, alter, in_words},
     resource::Target,
 };
 
@@ -67,6 +68,8 @@ struct How {
     validate_only: bool,
     #[command(flatten)]
     connect: Connect,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Set {
@@ -111,11 +114,12 @@ impl How {
         let admin = Admin::new(self.connect.cluster(false).await?);
         require(&admin, resource).await?;
         alter(&admin, resource, changes, self.validate_only).await?;
-        for change in changes {
-            let not_yet = if self.validate_only { " (only checked)" } else { "" };
-            writeln!(process.output, "{resource}: {}{not_yet}", in_words(change))?;
-        }
-        Ok(())
+        let not_yet = if self.validate_only { " (only checked)" } else { "" };
+        let line = |change| format!("{resource}: {}{not_yet}\n", in_words(change));
+        let changed = changes.iter().map(|change| Changed::new(change, self.validate_only));
+        let changed: Vec<_> = changed.collect();
+        let out = &mut *process.output;
+        self.output.print_text(out, &changed, |_| changes.iter().map(line).collect())
     }
 }
 

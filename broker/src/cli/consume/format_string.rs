@@ -15,7 +15,7 @@ use crate::cli::escape::{Mistake, escape};
 
 /// What can be written, for the help.
 pub(super) const HELP: &str = "\
-Format strings (-f), as kcat has them:
+Format strings (-f), in kcat's notation:
   %s, %v  value          %S, %V  its length in bytes, -1 for null
   %k      key            %K      its length in bytes, -1 for null
   %t      topic          %T      timestamp, in milliseconds since 1970

@@ -119,7 +119,8 @@ impl Layout {
         Ok(Printer::Text { template, null, null_header })
     }
 
-    /// What was asked for to be printed for null.
+    /// What was asked for to be printed for null. kcat prints it for what is empty, too; here the
+    /// two are told apart.
     fn null_text(&self) -> Option<&[u8]> {
         if self.show_nulls { Some(NULL.as_slice()) } else { self.null_marker.as_deref() }
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     cpu,
-    options::{Amount, described, duration},
+    options::{Amount, described},
     report::{self, Consumed, Throughput},
     turns::Stopping,
     watch::{Volume, each_second, watch},
@@ -18,6 +18,7 @@ use crate::cli::{
     Error, Process,
     connect::{Connect, TopicArgument},
     output::Output,
+    time::duration,
 };
 
 /// How long one poll waits; it's how soon a stop is noticed.

@@ -21,7 +21,7 @@ use super::{
     generator::{Settled, generate},
     latencies::Latencies,
     measured::Measured,
-    options::{Amount, Creation, Sending, steady_rate},
+    options::{Amount, Creation, steady_rate},
     payload::{Payload, Stamp},
     report::{self, EndToEnd, Throughput},
     schedule::Schedule,
@@ -33,6 +33,7 @@ use crate::cli::{
     Error, Process,
     connect::{Connect, TopicArgument},
     output::Output,
+    sending::Sending,
 };
 
 /// How long one poll waits; it's how soon the end is noticed.
@@ -53,7 +54,8 @@ Examples:
 /// A latency counts from the moment when the record was due, whether it could be sent then or not.
 /// Acknowledged records that never come are counted, and so are those that come twice.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+// A latency is to be that of the cluster: a batch doesn't wait unless it's told to.
+#[command(after_help = EXAMPLES, mut_arg("linger", |linger| linger.default_value("0")))]
 pub(super) struct E2e {
     #[command(flatten)]
     topic: TopicArgument,
@@ -79,13 +81,12 @@ pub(super) struct E2e {
         value_parser = record_size
     )]
     record_size: usize,
-    /// A batch doesn't wait to fill unless --linger says so.
-    #[command(flatten)]
-    sending: Sending,
     #[command(flatten)]
     connect: Connect,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    sending: Sending,
 }
 
 const _: () = assert!(Stamp::SIZE == 24, "the help says so");
@@ -114,7 +115,7 @@ struct Run {
 
 impl E2e {
     pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
-        let options = self.sending.options(Duration::ZERO)?;
+        let options = self.sending.options()?;
         let payload = Payload::random(self.record_size, &SystemEntropy);
         let cluster = self.connect.cluster(false).await?;
         let topic = self.creation.topic(&cluster, self.topic.name()).await?;

@@ -2,14 +2,11 @@
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
-use clap::{
-    Args,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _},
-};
-use client::{Acks, Admin, Cluster, NewTopic, ProducerOptions, metadata_cache::Topic};
-use protocol::{ErrorCode, TopicName, records::Compression};
+use clap::Args;
+use client::{Admin, Cluster, NewTopic, metadata_cache::Topic};
+use protocol::{ErrorCode, TopicName};
 
-use crate::cli::{Error, advice::on_unknown_topic, time::Time};
+use crate::cli::{Error, advice::on_unknown_topic, time::duration};
 
 /// How long a load goes on that nobody limits.
 pub(super) const DURATION_DEFAULT: Duration = Duration::from_secs(10);
@@ -42,49 +39,6 @@ impl Amount {
     }
 }
 
-/// How producers send.
-#[derive(Debug, Args)]
-pub(super) struct Sending {
-    /// Who must have a record: 0 = nobody, 1 = the leader, all = every in-sync replica.
-    #[arg(long, value_parser = acks(), default_value = "all")]
-    acks: Acks,
-    /// How to compress.
-    #[arg(long, short = 'z', value_name = "CODEC", value_parser = codec(), default_value = "none")]
-    compression: Compression,
-    /// The level of gzip, 1 to 9, or of zstd, up to 22.
-    #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
-    compression_level: Option<i32>,
-    /// How long a batch waits to fill, in milliseconds.
-    #[arg(long, visible_alias = "linger-ms", value_name = "MS")]
-    linger: Option<u64>,
-    /// A batch of this many bytes waits no longer.
-    #[arg(long, value_name = "BYTES", default_value_t = ProducerOptions::default().batch_bytes)]
-    batch_size: usize,
-}
-
-impl Sending {
-    pub(super) fn options(&self, linger_default: Duration) -> Result<ProducerOptions, Error> {
-        if let (Some(level), Compression::None | Compression::Snappy | Compression::Lz4) =
-            (self.compression_level, self.compression)
-        {
-            let codec = self.compression;
-            let error = format!("--compression-level {level}: {codec} has no levels");
-            return Err(Error::Usage(error));
-        }
-        let default = ProducerOptions::default();
-        Ok(ProducerOptions {
-            acks: self.acks,
-            compression: self.compression,
-            compression_level: self.compression_level,
-            linger: self.linger.map_or(linger_default, Duration::from_millis),
-            batch_bytes: self.batch_size,
-            // A request holds a batch at least.
-            request_bytes_max: default.request_bytes_max.max(self.batch_size),
-            ..default
-        })
-    }
-}
-
 /// Whether to create the topic.
 #[derive(Debug, Args)]
 pub(super) struct Creation {
@@ -104,12 +58,9 @@ impl Creation {
     pub(super) async fn topic(&self, cluster: &Cluster, name: TopicName) -> Result<Topic, Error> {
         let admin = Admin::new(cluster.clone());
         if self.create {
-            let topic = NewTopic {
-                name: name.clone(),
-                partition_count: self.partitions,
-                replication_factor: self.replication_factor,
-                ..NewTopic::default()
-            };
+            let topic = NewTopic::new(name.clone())
+                .partitions(self.partitions)
+                .replication_factor(self.replication_factor);
             for result in admin.create_topics(&[topic], false).await?.into_values() {
                 match result {
                     Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => {}
@@ -137,14 +88,6 @@ pub(super) async fn described(admin: &Admin, name: &TopicName) -> Result<Arc<Top
     }
 }
 
-/// Such as 500ms, 30s or 5m.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(Time::Ago(duration)) => Ok(duration),
-        _ => Err("write a number and its unit, such as 500ms, 30s or 5m".to_owned()),
-    }
-}
-
 /// Records per second. Kafka's tools have -1 for no limit.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     if ["-1", "max"].contains(&text) {
@@ -164,33 +107,9 @@ pub(super) fn steady_rate(text: &str) -> Result<NonZeroU64, String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate(pub(super) Option<NonZeroU64>);
 
-fn acks() -> impl clap::builder::TypedValueParser<Value = Acks> {
-    let all = PossibleValue::new("all").alias("-1");
-    let values = ["0", "1"].map(PossibleValue::new).into_iter().chain([all]);
-    PossibleValuesParser::new(values).map(|value| match &*value {
-        "0" => Acks::None,
-        "1" => Acks::Leader,
-        _ => Acks::All,
-    })
-}
-
-fn codec() -> impl clap::builder::TypedValueParser<Value = Compression> {
-    PossibleValuesParser::new(Compression::ALL.map(Compression::name))
-        .map(|name| Compression::from_name(&name).expect("only the names of codecs are possible"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        for text in ["", "5", "-5s", "5 s", "2026-01-31", "s"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_rate_is_positive_or_as_fast_as_can_be() {

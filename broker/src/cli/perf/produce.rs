@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use client::{Producer, ProducerOptions, ProducerRecord, door::SystemEntropy};
+use client::{Producer, ProducerRecord, door::SystemEntropy};
 use futures_util::future::try_join_all;
 use protocol::TopicName;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use super::{
     cpu, files,
     generator::generate,
     measured::Measured,
-    options::{Amount, Creation, Rate, Sending, rate},
+    options::{Amount, Creation, Rate, rate},
     payload::Payload,
     report::{self, Produced, Throughput},
     schedule::{Schedule, share},
@@ -28,6 +28,7 @@ use crate::cli::{
     Error, Process,
     connect::{Connect, TopicArgument},
     output::Output,
+    sending::Sending,
 };
 
 /// A file of payloads is held in memory.
@@ -75,16 +76,16 @@ pub(super) struct Produce {
     #[arg(long, value_name = "N", default_value = "1")]
     producers: NonZeroU64,
     #[command(flatten)]
-    sending: Sending,
-    #[command(flatten)]
     connect: Connect,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    sending: Sending,
 }
 
 impl Produce {
     pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
-        let options = self.sending.options(ProducerOptions::default().linger)?;
+        let options = self.sending.options()?;
         let payload = self.payload()?;
         let cluster = self.connect.cluster(false).await?;
         let topic = self.creation.topic(&cluster, self.topic.name()).await?.name;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::latencies::Percentiles;
 use crate::cli::{
     Error,
-    output::{Format, Output, Table},
+    output::{Output, Table},
 };
 
 /// What can be printed either way.
@@ -23,17 +23,10 @@ pub(super) fn print<R: Report>(
     output: &Output,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    match output.format {
-        Format::Table => {
-            let tables: Vec<_> = report.tables().iter().map(Table::to_string).collect();
-            write!(out, "{}", tables.join("\n"))?;
-        }
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;
-            writeln!(out)?;
-        }
-    }
-    Ok(out.flush()?)
+    output.print_text(out, report, |report| {
+        let tables: Vec<_> = report.tables().iter().map(Table::to_string).collect();
+        tables.join("\n")
+    })
 }
 
 /// How much in which time, and what it cost.
@@ -46,6 +39,7 @@ pub(super) struct Throughput {
     pub(super) mb_per_second: f64,
     /// What this process took; the brokers' share is theirs to tell.
     pub(super) client_cpu_seconds: f64,
+    pub(super) client_cpu_us_per_record: Option<f64>,
     pub(super) client_cpu_seconds_per_gb: Option<f64>,
 }
 
@@ -53,28 +47,30 @@ impl Throughput {
     pub(super) fn new(records: u64, bytes: u64, took: Duration, cpu: Duration) -> Self {
         let seconds = took.as_secs_f64();
         let per_second = |amount: f64| if seconds > 0.0 { amount / seconds } else { 0.0 };
-        let gigabytes = float(bytes) / 1e9;
+        let cpu_seconds = cpu.as_secs_f64();
+        let each = |amount: f64, cost: f64| (amount > 0.0).then(|| rounded(cost / amount, 3));
         Self {
             records,
             bytes,
             seconds: rounded(seconds, 3),
             records_per_second: rounded(per_second(float(records)), 1),
             mb_per_second: rounded(per_second(float(bytes) / 1e6), 3),
-            client_cpu_seconds: rounded(cpu.as_secs_f64(), 3),
-            client_cpu_seconds_per_gb: (bytes > 0)
-                .then(|| rounded(cpu.as_secs_f64() / gigabytes, 3)),
+            client_cpu_seconds: rounded(cpu_seconds, 3),
+            client_cpu_us_per_record: each(float(records), cpu_seconds * 1e6),
+            client_cpu_seconds_per_gb: each(float(bytes) / 1e9, cpu_seconds),
         }
     }
 
-    /// Under [`Throughput::HEADINGS`].
+    /// Records, seconds, records a second, megabytes a second, and the processor's microseconds for
+    /// a record: that is what a load costs, whether its records are small or come rarely.
     fn cells(&self) -> [String; 5] {
-        let cpu = self.client_cpu_seconds_per_gb;
+        let cpu = self.client_cpu_us_per_record;
         [
             self.records.to_string(),
             format!("{:.3}", self.seconds),
             format!("{:.0}", self.records_per_second),
             format!("{:.3}", self.mb_per_second),
-            cpu.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}")),
+            cpu.map_or_else(|| "-".to_owned(), |micros| format!("{micros:.2}")),
         ]
     }
 }
@@ -96,8 +92,15 @@ pub(super) struct Produced {
 
 impl Report for Produced {
     fn tables(&self) -> Vec<Table> {
-        let mut table =
-            Table::new(["TOPIC", "RECORDS", "FAILED", "SECONDS", "RECORDS/S", "MB/S", "CPU S/GB"]);
+        let mut table = Table::new([
+            "TOPIC",
+            "RECORDS",
+            "FAILED",
+            "SECONDS",
+            "RECORDS/S",
+            "MB/S",
+            "CPU US/RECORD",
+        ]);
         let [records, seconds, rate, mb, cpu] = self.throughput.cells();
         table.row([self.topic.clone(), records, self.failed.to_string(), seconds, rate, mb, cpu]);
         vec![table, latencies([("sent", self.sent), ("acknowledged", self.acknowledged)])]
@@ -125,7 +128,7 @@ impl Report for Consumed {
             "SECONDS",
             "RECORDS/S",
             "MB/S",
-            "CPU S/GB",
+            "CPU US/RECORD",
             "FIRST MS",
         ]);
         let [records, seconds, rate, mb, cpu] = self.throughput.cells();
@@ -165,7 +168,7 @@ impl Report for EndToEnd {
             "SECONDS",
             "RECORDS/S",
             "MB/S",
-            "CPU S/GB",
+            "CPU US/RECORD",
         ]);
         let [records, seconds, rate, mb, cpu] = self.throughput.cells();
         let [failed, lost, duplicated] =

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cli::output::Format;
 
 const LATENCIES: Percentiles =
     Percentiles { p50_us: 212, p90_us: 480, p99_us: 1_900, p999_us: 12_345, max_us: 70_001 };
@@ -47,7 +48,7 @@ fn printed<R: Report>(report: &R, format: Format) -> String {
 #[test]
 fn what_was_produced_is_two_tables() {
     let expected = "\
-TOPIC  RECORDS  FAILED  SECONDS  RECORDS/S  MB/S     CPU S/GB
+TOPIC  RECORDS  FAILED  SECONDS  RECORDS/S  MB/S     CPU US/RECORD
 load   1000000  3       2.500    400000     400.000  0.60
 
 MS UNTIL      P50    P90    P99    P99.9   MAX
@@ -73,8 +74,8 @@ fn what_was_consumed_is_one_table() {
         interrupted: false,
     };
     let expected = "\
-TOPIC  PARTITIONS  RECORDS  SECONDS  RECORDS/S  MB/S     CPU S/GB  FIRST MS
-load   6           1000000  2.500    400000     400.000  0.60      3.456
+TOPIC  PARTITIONS  RECORDS  SECONDS  RECORDS/S  MB/S     CPU US/RECORD  FIRST MS
+load   6           1000000  2.500    400000     400.000  0.60           3.456
 ";
     assert_eq!(printed(&report, Format::Table), expected);
 }
@@ -82,7 +83,7 @@ load   6           1000000  2.500    400000     400.000  0.60      3.456
 #[test]
 fn from_end_to_end_is_what_was_lost_and_how_long_the_rest_took() {
     let expected = "\
-TOPIC  RECORDS  FAILED  LOST  DUPLICATED  SECONDS  RECORDS/S  MB/S     CPU S/GB
+TOPIC  RECORDS  FAILED  LOST  DUPLICATED  SECONDS  RECORDS/S  MB/S     CPU US/RECORD
 load   1000000  3       1     2           2.500    400000     400.000  0.60
 
 MS UNTIL      P50    P90    P99    P99.9   MAX
@@ -108,6 +109,7 @@ fn programs_find_the_same_under_names_that_stay() {
         "records_per_second": 400_000.0,
         "mb_per_second": 400.0,
         "client_cpu_seconds": 0.6,
+        "client_cpu_us_per_record": 0.6,
         "client_cpu_seconds_per_gb": 0.6,
         "failed": 3,
         "lost": 1,
@@ -126,7 +128,7 @@ fn nothing_at_all_is_a_report_too() {
     assert_eq!((throughput.records_per_second, throughput.client_cpu_seconds_per_gb), (0.0, None));
     let nothing = Produced { throughput, sent: None, acknowledged: None, ..produced() };
     let expected = "\
-TOPIC  RECORDS  FAILED  SECONDS  RECORDS/S  MB/S   CPU S/GB
+TOPIC  RECORDS  FAILED  SECONDS  RECORDS/S  MB/S   CPU US/RECORD
 load   0        3       0.000    0          0.000  -
 
 MS UNTIL  P50  P90  P99  P99.9  MAX
