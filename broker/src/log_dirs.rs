@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::{StreamExt as _, stream};
 use metadata::{ClusterImage, config::TopicConfig};
 use protocol::{
     BrokerEpoch, DirectoryId, Offset, ProducerStateEntry, TopicId, TopicPartition,
@@ -31,6 +32,10 @@ const OPENINGS_AT_ONCE_MAX: usize = 32;
 
 /// In how many parts a thread's share of the logs is opened, at least.
 const PARTS_PER_THREAD: usize = 8;
+
+/// How many threads create or close logs. They do little but wait for the device, and syncs that
+/// wait at the same time share the wait.
+const SYNCING_THREADS: usize = 16;
 
 /// A partition that is to be opened, or created where there is no log of it yet.
 #[derive(Clone, Debug)]
@@ -107,11 +112,20 @@ impl LogDirs {
         broker: &Arc<Broker>,
         openings: Vec<Opening>,
     ) -> Vec<(Opening, Result<Arc<Partition>, Retry>)> {
-        let threads = broker.config.recovery_threads_per_data_dir * self.dirs.len().max(1);
-        let free = Arc::new(Semaphore::new(threads));
+        let are_new = {
+            let places = self.places();
+            openings.iter().all(|opening| !places.contains_key(&opening.name))
+        };
         // To hand over to a thread takes longer than to open a log that needs no recovery. But one
         // that does holds up those behind it: so every thread gets its share in several parts.
-        let at_once = (openings.len() / threads / PARTS_PER_THREAD).clamp(1, OPENINGS_AT_ONCE_MAX);
+        let (threads, parts) = if are_new {
+            (SYNCING_THREADS, 1)
+        } else {
+            let per_dir = broker.config.recovery_threads_per_data_dir;
+            (per_dir * self.dirs.len().max(1), PARTS_PER_THREAD)
+        };
+        let free = Arc::new(Semaphore::new(threads));
+        let at_once = (openings.len() / threads / parts).clamp(1, OPENINGS_AT_ONCE_MAX);
         let mut jobs = Vec::new();
         for openings in openings.chunks(at_once).map(<[Opening]>::to_vec) {
             let permit = Arc::clone(&free).acquire_owned().await.expect("never closed");
@@ -177,7 +191,8 @@ impl LogDirs {
         let (place, mut exists) = self.place(&opening.name);
         let handle = &self.dirs[place];
         handle.begin_writing()?;
-        if exists && handle.dir.topic_id(&opening.name)?.is_some_and(|id| id != opening.topic_id) {
+        let topic_id = if exists { handle.dir.topic_id(&opening.name)? } else { None };
+        if topic_id.is_some_and(|id| id != opening.topic_id) {
             // KAFKA-14616: a log of an earlier topic of that name is not this topic's.
             handle.set_aside(&opening.name, broker.doors.entropy.uuid())?;
             exists = false;
@@ -186,7 +201,8 @@ impl LogDirs {
         let config = partition::log_config(&opening.config, jitter_draw);
         let mut producers = Rebuilt::default();
         let log = if exists {
-            let mut log = handle.dir.open_log(&opening.name, config, now, &mut producers)?;
+            let (name, replay) = (&opening.name, &mut producers);
+            let mut log = handle.dir.open_log(name, topic_id, config, now, replay)?;
             log.assign_topic_id(opening.topic_id)?;
             log
         } else {
@@ -285,13 +301,18 @@ impl LogDirs {
         }
     }
 
-    /// Closes all logs, then marks the directories that need no recovery: those where every log
-    /// that is there was opened and closed, and those where nothing was written since the last mark.
-    /// An epoch below 0 marks nothing: this process never was a broker.
+    /// Closes all logs, several at a time, then marks the directories that need no recovery: those
+    /// where every log that is there was opened and closed, and those where nothing was written
+    /// since the last mark. An epoch below 0 marks nothing: this process never was a broker.
     pub(crate) async fn close(&self, held: Vec<Arc<Partition>>, epoch: BrokerEpoch) {
         let mut open = self.places().clone();
-        for partition in held {
-            if partition.close().await {
+        let closings = held.into_iter().map(|partition| async move {
+            let closed = partition.close().await;
+            (partition, closed)
+        });
+        let mut closings = stream::iter(closings).buffer_unordered(SYNCING_THREADS);
+        while let Some((partition, closed)) = closings.next().await {
+            if closed {
                 open.remove(partition.name());
             }
         }

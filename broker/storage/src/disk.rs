@@ -180,6 +180,16 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 /// What the system says. After a failed sync the directory's durability is unknown.
 pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_file_unsynced(disk, path, bytes)?;
+    disk.sync_dir(path.parent().expect("a file has a directory"))
+}
+
+/// Like [`replace_file`], without the sync of the directory: until somebody does that, a crash may
+/// bring the old bytes back.
+///
+/// # Errors
+/// What the system says.
+pub fn replace_file_unsynced(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(TEMPORARY_SUFFIX);
     let temporary = PathBuf::from(temporary);
@@ -187,8 +197,7 @@ pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()
     file.truncate(0)?;
     file.write_all_at(bytes, 0)?;
     file.sync_data()?;
-    disk.rename(&temporary, path)?;
-    disk.sync_dir(path.parent().expect("a file has a directory"))
+    disk.rename(&temporary, path)
 }
 
 /// What [`replace_file`] appends to a name while it writes. A file of that name at start is left

@@ -209,6 +209,7 @@ impl LogDir {
     /// Opens a log, and recovers it unless the directory was closed cleanly. Logs are independent
     /// of each other: open many at once.
     ///
+    /// `topic_id` is what [`LogDir::topic_id`] says: whose log it is, one asks before it is changed.
     /// `replay` gets what producers wrote: the newest snapshot, then the batches since.
     ///
     /// # Errors
@@ -217,12 +218,13 @@ impl LogDir {
     pub fn open_log(
         self: &Arc<Self>,
         partition: &TopicPartition,
+        topic_id: Option<TopicId>,
         config: LogConfig,
         now: Timestamp,
         replay: &mut dyn Replay,
     ) -> Result<Log, Error> {
         self.online()?;
-        Log::open(self, partition.clone(), config, now, replay)
+        Log::open(self, partition.clone(), topic_id, config, now, replay)
     }
 
     /// Takes a log out of use: its directory gets the name of a deleted one, durably. `unique`
@@ -244,7 +246,9 @@ impl LogDir {
     /// [`Error::Malformed`], [`Error::Io`], [`Error::LogDirOffline`].
     pub fn topic_id(&self, partition: &TopicPartition) -> Result<Option<TopicId>, Error> {
         self.online()?;
-        self.read_partition_metadata(&self.log_path(partition))
+        let path = self.log_path(partition).join(partition_metadata::FILE_NAME);
+        let bytes = self.check(&path, read_file(self.disk(), &path))?;
+        bytes.map(|bytes| partition_metadata::parse(&path, &bytes)).transpose()
     }
 
     /// Sets a log aside that belongs to no topic of the cluster: it was deleted while this broker
@@ -401,15 +405,6 @@ impl LogDir {
         let path = log_path.join(partition_metadata::FILE_NAME);
         let text = partition_metadata::format(topic_id);
         self.check(&path, replace_file(&*self.disk, &path, text.as_bytes()))
-    }
-
-    pub(crate) fn read_partition_metadata(
-        &self,
-        log_path: &Path,
-    ) -> Result<Option<TopicId>, Error> {
-        let path = log_path.join(partition_metadata::FILE_NAME);
-        let bytes = self.check(&path, read_file(self.disk(), &path))?;
-        bytes.map(|bytes| partition_metadata::parse(&path, &bytes)).transpose()
     }
 
     /// Whether the directory works.

@@ -266,6 +266,20 @@ impl Segment {
         self.time_index.flush()
     }
 
+    /// Makes durable what [`Segment::finish_indexes`] wrote.
+    pub(crate) fn sync_indexes(&mut self) -> Result<(), Error> {
+        for file in self.written_indexes() {
+            file.sync()?;
+        }
+        self.indexes_synced = true;
+        Ok(())
+    }
+
+    /// The index files that have to be synced.
+    pub(crate) fn written_indexes(&self) -> impl Iterator<Item = &Arc<SegmentFile>> {
+        [self.offset_index.written_file(), self.time_index.written_file()].into_iter().flatten()
+    }
+
     /// Whether the log file is durable as it is.
     pub(crate) fn is_synced(&self) -> bool {
         self.synced_size == Some(self.size)

@@ -42,6 +42,8 @@ pub(crate) struct SparseIndex<E> {
     file: Arc<SegmentFile>,
     /// Entries in the file; `None` where nobody has looked yet: all that are there.
     stored: Option<u64>,
+    /// Whether some of them may not be durable.
+    is_written: bool,
     tail: Vec<E>,
     last: Option<E>,
 }
@@ -49,12 +51,12 @@ pub(crate) struct SparseIndex<E> {
 impl<E: IndexEntry> SparseIndex<E> {
     /// An index without entries. The file is created when there is something to write.
     pub(crate) fn empty(file: Arc<SegmentFile>, base_offset: Offset) -> Self {
-        Self { base_offset, file, stored: Some(0), tail: Vec::new(), last: None }
+        Self { stored: Some(0), ..Self::closed(file, base_offset) }
     }
 
     /// The index of a segment that will not change. Nothing is read yet.
     pub(crate) fn closed(file: Arc<SegmentFile>, base_offset: Offset) -> Self {
-        Self { base_offset, file, stored: None, tail: Vec::new(), last: None }
+        Self { base_offset, file, stored: None, is_written: false, tail: Vec::new(), last: None }
     }
 
     /// Takes up an index whose last write was made durable.
@@ -86,6 +88,7 @@ impl<E: IndexEntry> SparseIndex<E> {
             index.stored = index.stored.map(|count| count + 1);
         }
         let kept = index.stored.unwrap_or(0) * E::SIZE as u64;
+        index.is_written = kept > 0;
         if kept < len as u64 {
             index.cut_file(kept)?;
         }
@@ -101,6 +104,11 @@ impl<E: IndexEntry> SparseIndex<E> {
 
     pub(crate) fn file(&self) -> &Arc<SegmentFile> {
         &self.file
+    }
+
+    /// The file, if it has to be synced once the index is written: an empty one need not be.
+    pub(crate) fn written_file(&self) -> Option<&Arc<SegmentFile>> {
+        self.is_written.then_some(&self.file)
     }
 
     /// Closes the file for now; the next reader opens it.
@@ -149,6 +157,7 @@ impl<E: IndexEntry> SparseIndex<E> {
             entry.encode(self.base_offset, &mut bytes);
         }
         if !bytes.is_empty() {
+            self.is_written = true;
             self.file.append(&bytes, stored * E::SIZE as u64)?;
         }
         self.tail.drain(..count);

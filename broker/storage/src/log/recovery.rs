@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use protocol::{Offset, Timestamp, TopicPartition, records::BatchHeader};
+use protocol::{Offset, Timestamp, TopicId, TopicPartition, records::BatchHeader};
 
 use super::Log;
 use crate::{
@@ -94,6 +94,7 @@ impl Log {
     pub(crate) fn open(
         dir: &Arc<LogDir>,
         partition: TopicPartition,
+        topic_id: Option<TopicId>,
         config: LogConfig,
         now: Timestamp,
         replay: &mut dyn Replay,
@@ -101,7 +102,6 @@ impl Log {
         let clean = dir.was_closed_cleanly();
         let path = dir.log_path(&partition);
         let files = Files::list(dir, &path)?;
-        let topic_id = dir.read_partition_metadata(&path)?;
         let start = dir.log_start_offset(&partition).unwrap_or(Offset(0));
         let recovery_point = dir.recovery_point(&partition).unwrap_or(Offset(0));
 

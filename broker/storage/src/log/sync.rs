@@ -10,7 +10,7 @@ use protocol::{Offset, ProducerStateEntry};
 use super::Log;
 use crate::{
     Error, LogDir,
-    disk::replace_file,
+    disk::replace_file_unsynced,
     leader_epoch_checkpoint::{self, LeaderEpochs},
     segment_file::SegmentFile,
 };
@@ -48,15 +48,16 @@ impl SyncJob {
         for file in self.files.iter().chain(&self.snapshots) {
             file.sync()?;
         }
-        if self.names_changed.is_some() {
-            self.dir.check_sync(&self.path, self.dir.disk().sync_dir(&self.path))?;
-        }
         // Recovery finds the epochs of batches above the recovery point. Those below must be in the
         // file before the recovery point moves past them.
         if let Some(epochs) = &self.epochs {
             let path = self.path.join(leader_epoch_checkpoint::FILE_NAME);
             let text = epochs.format();
-            self.dir.check(&path, replace_file(self.dir.disk(), &path, text.as_bytes()))?;
+            let replaced = replace_file_unsynced(self.dir.disk(), &path, text.as_bytes());
+            self.dir.check(&path, replaced)?;
+        }
+        if self.names_changed.is_some() || self.epochs.is_some() {
+            self.dir.check_sync(&self.path, self.dir.disk().sync_dir(&self.path))?;
         }
         Ok(())
     }
@@ -77,8 +78,7 @@ impl Log {
                 segments.push(SyncedSegment { base_offset, size, indexes });
             }
             if indexes {
-                files.push(Arc::clone(segment.offset_index.file()));
-                files.push(Arc::clone(segment.time_index.file()));
+                files.extend(segment.written_indexes().cloned());
             }
         }
         let unchanged = files.is_empty()
@@ -148,22 +148,24 @@ impl Log {
     /// [`Error::Io`], [`Error::LogDirOffline`].
     pub fn close(&mut self, producers: &[ProducerStateEntry]) -> Result<(), Error> {
         self.dir.online()?;
+        // An epoch that has no record yet is forgotten when the log is opened.
+        self.epochs.truncate_from_end(self.log_end_offset);
         let is_empty = self.size_in_bytes() == 0;
-        let unchanged = self.begin_sync().is_none()
-            && self.epochs_written.as_ref() == Some(&self.epochs)
-            && (is_empty || self.active().indexes_synced || self.active().size == 0)
-            && (is_empty || self.snapshots.contains(&self.log_end_offset));
-        if unchanged {
+        let has_indexes = self.active().indexes_synced || self.active().size == 0;
+        let has_snapshot = is_empty || self.snapshots.contains(&self.log_end_offset);
+        let has_epochs = self.epochs_written.as_ref() == Some(&self.epochs);
+        if has_indexes && has_snapshot && has_epochs && self.begin_sync().is_none() {
             return Ok(());
         }
         self.dir.before_write()?;
-        if self.active().size > 0 {
+        // All is written before anything is synced: the device then has to be waited for less.
+        if !has_indexes {
             self.active_mut().finish_indexes()?;
-            self.active().offset_index.file().sync()?;
-            self.active().time_index.file().sync()?;
-            self.active_mut().indexes_synced = true;
         }
         self.write_snapshot(producers)?;
+        if !has_indexes {
+            self.active_mut().sync_indexes()?;
+        }
         if let Some(job) = self.begin_sync() {
             job.run()?;
             self.finish_sync(job);

@@ -59,7 +59,8 @@ impl Fixture {
         let Self { root, log } = self;
         drop(log);
         let dir = LogDir::open(Arc::new(OsDisk), root.path()).unwrap();
-        let log = dir.open_log(&partition(), config, Timestamp(0), replay).unwrap();
+        let topic_id = dir.topic_id(&partition()).unwrap();
+        let log = dir.open_log(&partition(), topic_id, config, Timestamp(0), replay).unwrap();
         Self { root, log }
     }
 }
@@ -287,6 +288,26 @@ fn a_log_without_its_indexes_and_epochs_gets_them_again() {
     for (name, bytes) in derived.iter().zip(before) {
         assert_eq!(fixture.bytes(name), bytes, "{name}");
     }
+}
+
+#[test]
+fn a_log_that_nobody_wrote_to_is_closed_without_a_trace() {
+    let mut fixture = Fixture::new(LogConfig::default());
+    fixture.log.assign_epoch(LeaderEpoch(3), Offset(0));
+    fixture.log.close(&[]).unwrap();
+    assert_eq!(fixture.names(), ["partition.metadata"]);
+
+    fixture.append(0, 10).unwrap();
+    fixture.log.close(&[]).unwrap();
+    fixture.log.log_dir().close(BrokerEpoch(5)).unwrap();
+    let names = fixture.names();
+    let epochs = fixture.bytes("leader-epoch-checkpoint");
+    let mut fixture = fixture.reopen(LogConfig::default(), &mut ());
+    fixture.log.assign_epoch(LeaderEpoch(4), fixture.log.log_end_offset());
+    fixture.log.close(&[]).unwrap();
+    assert_eq!(fixture.names(), names);
+    assert_eq!(fixture.bytes("leader-epoch-checkpoint"), epochs);
+    assert!(fixture.log.log_dir().is_marked_clean(), "nothing was written");
 }
 
 #[test]

@@ -267,7 +267,8 @@ pub(crate) fn open_log(disk: &SimDisk, config: LogConfig) -> Result<(Log, Produc
     let log = if dir.partitions()?.is_empty() {
         dir.create_log(&partition(), None, config, Timestamp(0))?
     } else {
-        dir.open_log(&partition(), config, Timestamp(0), &mut replayed)?
+        let topic_id = dir.topic_id(&partition())?;
+        dir.open_log(&partition(), topic_id, config, Timestamp(0), &mut replayed)?
     };
     Ok((log, replayed.0))
 }
