@@ -1,3 +1,5 @@
+//! Partitions that rest, and those that go on meanwhile.
+
 use super::*;
 
 #[tokio::test(start_paused = true)]

@@ -1,3 +1,5 @@
+//! Fetch sessions, against brokers of several ages.
+
 use protocol::{ApiKey, api::fetch::FetchRequest};
 
 use super::*;
