@@ -10,6 +10,8 @@ use storage::disk::{Disk, OsDisk};
 use store::{RocksStores, Stores};
 use tokio::runtime::Handle;
 
+use crate::witness::{Nobody, Witness};
+
 /// What a node touches the world through.
 #[derive(Clone, Debug)]
 pub struct Doors {
@@ -26,6 +28,8 @@ pub struct Doors {
     /// Where the quorum and the heartbeats run. In production a runtime of their own, so that a
     /// stalled disk under a partition fences nobody.
     pub quorum_runtime: Handle,
+    /// Looks on.
+    pub witness: Arc<dyn Witness>,
 }
 
 impl Doors {
@@ -39,6 +43,7 @@ impl Doors {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             quorum_runtime,
+            witness: Arc::new(Nobody),
         }
     }
 }

@@ -21,6 +21,7 @@ mod partitions;
 mod producer_ids;
 mod server;
 mod topic_config;
+pub mod witness;
 
 pub use doors::Doors;
 pub use error::Error;

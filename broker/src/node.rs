@@ -258,6 +258,7 @@ async fn start_controller(
         stores: Arc::clone(&doors.stores),
         net: Arc::clone(&doors.net),
         entropy: Arc::clone(&doors.entropy),
+        witness: Arc::clone(&doors.witness) as _,
     };
     let started = doors.quorum_runtime.spawn(Controller::start(config, own_doors)).await;
     Ok(Arc::new(started.expect("starting the controller doesn't panic")?))

@@ -32,7 +32,7 @@ use tokio::{
 };
 
 use crate::{
-    Error, Formatted, QuorumInfo, format,
+    Error, Formatted, QuorumInfo, Witness, format,
     heartbeats::Sessions,
     message::{
         append::{RaftAppendRequest, RaftAppendResponse},
@@ -94,6 +94,8 @@ pub struct ControllerDoors {
     pub net: Arc<dyn Net>,
     /// Draws topic ids, and the broker that placement starts from.
     pub entropy: Arc<dyn Entropy>,
+    /// Looks on.
+    pub witness: Arc<dyn Witness>,
 }
 
 /// How long the quorum's last tasks may take to let the store go.

@@ -9,8 +9,10 @@ pub mod metadata_poll;
 mod published;
 mod quorum_loop;
 mod raft;
+mod witness;
 
 pub use controller::{Controller, ControllerConfig, ControllerDoors};
 pub use error::Error;
 pub use format::{Format, Formatted};
 pub use raft::{QuorumInfo, VoterEndpoint, VoterKey, message};
+pub use witness::{Nobody, Witness};

@@ -365,6 +365,7 @@ impl Machine {
             clock: Arc::clone(clock) as _,
             entropy: Arc::clone(entropy),
             quorum_runtime: tokio::runtime::Handle::current(),
+            witness: Arc::new(broker::witness::Nobody),
         }
     }
 

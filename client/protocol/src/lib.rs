@@ -2,6 +2,7 @@
 
 pub mod api;
 mod api_key;
+mod bug;
 mod error_code;
 mod header;
 mod id;
@@ -17,6 +18,7 @@ mod tests;
 mod wire;
 
 pub use api_key::ApiKey;
+pub use bug::Bug;
 pub use error_code::ErrorCode;
 pub use header::{RequestHeader, ResponseHeader};
 pub use id::*;

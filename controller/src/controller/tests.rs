@@ -21,6 +21,7 @@ fn doors(stores: impl Stores) -> ControllerDoors {
         stores: Arc::new(stores),
         net: Arc::new(Tcp),
         entropy: Arc::new(SystemEntropy),
+        witness: Arc::new(crate::Nobody),
     }
 }
 

@@ -1,0 +1,42 @@
+//! Who looks on: hears of what the quorum does, at the moment it does it.
+//!
+//! The simulator's observer is one. Nothing that a node does depends on it: a witness answers
+//! nothing, and must not block. In production nobody looks on.
+
+use std::fmt::Debug;
+
+use metadata::{ClusterImage, MetadataRecord};
+use protocol::BrokerId;
+
+/// Hears of what the controllers do. `node` is the controller that does it.
+pub trait Witness: Debug + Send + Sync + 'static {
+    /// An entry of the log was applied, and led to this image. `records` are empty where the entry
+    /// changed nothing.
+    fn applied(
+        &self,
+        node: BrokerId,
+        term: u64,
+        index: u64,
+        records: &[MetadataRecord],
+        image: &ClusterImage,
+    ) {
+        let _ = (node, term, index, records, image);
+    }
+
+    /// A controller starts from this image, or has received it: a snapshot, or what its store
+    /// holds.
+    fn restored(&self, node: BrokerId, term: u64, index: u64, image: &ClusterImage) {
+        let _ = (node, term, index, image);
+    }
+
+    /// A controller takes itself for the active one.
+    fn active(&self, node: BrokerId, term: u64) {
+        let _ = (node, term);
+    }
+}
+
+/// Looks on nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Witness for Nobody {}
