@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 
 /// Crates that decide and do nothing else.
-const PURE: [&str; 5] = ["protocol", "metadata", "replica", "storage", "simdisk"];
+const PURE: [&str; 6] = ["protocol", "metadata", "replica", "storage", "simdisk", "jepsen"];
 
 /// What would let them do something else. The simulator's tokio is the same thing in disguise.
 const IMPURE: [&str; 7] =
