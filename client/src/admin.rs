@@ -6,7 +6,10 @@
 //! tells of each what became of it.
 
 mod configs;
+mod elections;
+mod features;
 mod offsets;
+mod quorum;
 mod topics;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -18,6 +21,9 @@ use protocol::{
 
 pub use self::{
     configs::{ConfigChange, ConfigResource, Operation},
+    elections::{Election, ElectionResults},
+    features::NewLevel,
+    quorum::Quorum,
     topics::{NewPartitions, NewTopic, TopicResults},
 };
 use crate::{cluster::Cluster, error::Error};

@@ -10,6 +10,7 @@ mod log;
 mod metadata;
 mod offsets;
 mod produce;
+mod quorum;
 mod wire;
 
 use std::{

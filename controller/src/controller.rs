@@ -3,36 +3,40 @@
 //! A function returns the response, or the error code that stands for all of it; in which field a
 //! response carries it is the server's business, as is who may ask what.
 
+mod administration;
+
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use client::{door::Entropy, net::Net};
-use metadata::{ClusterImage, DecideContext, Decision, Settings};
+use metadata::{ClusterImage, DecideContext, Decision, Settings, record::FenceReason};
 use protocol::{
     BrokerEpoch, BrokerId, ErrorCode,
     api::{
         allocate_producer_ids::{AllocateProducerIdsRequest, AllocateProducerIdsResponse},
+        alter_partition::{AlterPartitionRequest, AlterPartitionResponse},
+        assign_replicas_to_dirs::{AssignReplicasToDirsRequest, AssignReplicasToDirsResponse},
         broker_heartbeat::{BrokerHeartbeatRequest, BrokerHeartbeatResponse},
         broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
-        create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse},
-        create_topics::{CreateTopicsRequest, CreateTopicsResponse},
-        delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse},
-        incremental_alter_configs::{
-            IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-        },
     },
 };
 use store::{Store, Stores};
 use tokio::{
+    sync::mpsc,
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 
 use crate::{
-    Error, Formatted, QuorumInfo, Witness, format,
+    Error, Formatted, QuorumInfo, VoterEndpoint, VoterKey, Witness,
+    balancer::Balancer,
+    downgrades::Downgrades,
+    format,
+    founding::{self, Founding, VoterIdentityRequest, VoterIdentityResponse},
     heartbeats::Sessions,
     message::{
         append::{RaftAppendRequest, RaftAppendResponse},
@@ -40,9 +44,10 @@ use crate::{
         vote::{RaftVoteRequest, RaftVoteResponse},
     },
     metadata_poll::{MetadataPollRequest, MetadataPollResponse, MetadataPolls},
+    probe::{self, Prober, Registered},
     published::Published,
     quorum_loop::{Proposer, QuorumLoop, queue},
-    raft::{Quorum, QuorumConfig},
+    raft::{Quorum, QuorumConfig, QuorumParts},
 };
 
 /// What a controller is told.
@@ -54,8 +59,13 @@ pub struct ControllerConfig {
     pub cluster_id: String,
     /// The store's directory.
     pub store_dir: PathBuf,
+    /// `controller.quorum.voters`: where the voters are. They begin the quorum that was formatted
+    /// without any; later they say where the voters have moved.
+    pub listed_voters: BTreeMap<BrokerId, VoterEndpoint>,
     /// What decisions take from the node's configuration.
     pub settings: Settings,
+    /// `broker.heartbeat.interval.ms`: how often a broker says that it lives.
+    pub broker_heartbeat_interval: Duration,
     /// `broker.session.timeout.ms`: a broker that is silent for so long is fenced.
     pub broker_session_timeout: Duration,
     /// A leader sends a sign of life this often.
@@ -66,6 +76,11 @@ pub struct ControllerConfig {
     pub quorum_election_timeout: Duration,
     /// After how many entries of the log a snapshot is made.
     pub snapshot_entries: u64,
+    /// Entries that are kept although a snapshot holds them, for followers that lag a little.
+    pub snapshot_entries_kept: u64,
+    /// `leader.imbalance.check.interval.seconds`: how often leadership returns to the preferred
+    /// replicas that are in sync. None: never by itself, as `auto.leader.rebalance.enable` may say.
+    pub leader_balance_interval: Option<Duration>,
 }
 
 impl ControllerConfig {
@@ -76,11 +91,15 @@ impl ControllerConfig {
             node_id,
             cluster_id: cluster_id.into(),
             store_dir,
+            listed_voters: BTreeMap::new(),
             settings: Settings::default(),
+            broker_heartbeat_interval: Duration::from_secs(2),
             broker_session_timeout: Duration::from_secs(9),
             quorum_heartbeat_interval: Duration::from_millis(100),
             quorum_election_timeout: Duration::from_millis(400),
             snapshot_entries: 2000,
+            snapshot_entries_kept: 1000,
+            leader_balance_interval: Some(Duration::from_secs(300)),
         }
     }
 }
@@ -111,8 +130,15 @@ pub struct Controller {
     published: Arc<Published>,
     proposer: Proposer,
     polls: MetadataPolls,
+    /// Whose connections broke.
+    breaks: mpsc::Sender<Registered>,
     sessions: Arc<Mutex<Sessions>>,
     cluster_id: Arc<str>,
+    key: VoterKey,
+    /// The first voters, where they were known when this node was formatted.
+    founders: Vec<VoterKey>,
+    /// Whether it's one of the first voters.
+    is_founder: bool,
     settings: Arc<Settings>,
     /// Until shutdown.
     store: Mutex<Option<Arc<dyn Store>>>,
@@ -130,17 +156,27 @@ impl Controller {
         let store = doors.stores.open(&config.store_dir)?;
         let Formatted { format, bootstrap } = check_format(&*store, &config)?;
         let cluster_id: Arc<str> = format.cluster_id.into();
+        // Those of a quorum that was formatted without voters are found out.
+        let finds_voters = format.voters.is_empty() && !config.listed_voters.is_empty();
+        let founders: Vec<_> = format.voters.keys().copied().collect();
         let quorum_config = QuorumConfig {
             cluster_id: cluster_id.clone(),
             key: format.key,
             voters: format.voters,
+            listed: config.listed_voters.clone(),
             heartbeat_interval: config.quorum_heartbeat_interval,
             election_timeout: config.quorum_election_timeout,
             snapshot_entries: config.snapshot_entries,
+            snapshot_entries_kept: config.snapshot_entries_kept,
         };
         let published = Arc::new(Published::default());
-        let quorum =
-            Quorum::start(quorum_config, store.clone(), doors.net, published.clone()).await?;
+        let parts = QuorumParts {
+            store: store.clone(),
+            net: doors.net.clone(),
+            published: published.clone(),
+            witness: doors.witness,
+        };
+        let quorum = Quorum::start(quorum_config, parts).await?;
         let quorum = Arc::new(quorum);
         let settings = Arc::new(config.settings);
 
@@ -160,14 +196,50 @@ impl Controller {
             sessions: sessions.clone(),
             proposer: proposer.clone(),
         };
-        let tasks = vec![tokio::spawn(quorum_loop.run(requests)), tokio::spawn(watchdog.run())];
+        let (breaks, broken) = mpsc::channel(probe::BREAKS_MAX);
+        let prober = Prober {
+            net: doors.net.clone(),
+            quorum: quorum.clone(),
+            published: published.clone(),
+            sessions: sessions.clone(),
+            proposer: proposer.clone(),
+            heartbeat_interval: config.broker_heartbeat_interval,
+            breaks: broken,
+        };
+        let mut tasks = vec![
+            tokio::spawn(quorum_loop.run(requests)),
+            tokio::spawn(watchdog.run()),
+            tokio::spawn(prober.run()),
+        ];
+        let downgrades = Downgrades { quorum: quorum.clone(), published: published.clone() };
+        tasks.push(tokio::spawn(downgrades.run()));
+        if let Some(interval) = config.leader_balance_interval {
+            let (quorum, proposer) = (quorum.clone(), proposer.clone());
+            tasks.push(tokio::spawn(Balancer { quorum, proposer, interval }.run()));
+        }
+        if finds_voters {
+            let founding = Founding {
+                cluster_id: cluster_id.clone(),
+                key: format.key,
+                listed: config.listed_voters,
+                quorum: quorum.clone(),
+                store: store.clone(),
+                net: doors.net,
+                timeout: config.quorum_election_timeout,
+            };
+            tasks.push(tokio::spawn(founding.run()));
+        }
         let controller = Self {
             quorum,
             polls: MetadataPolls::new(published.clone()),
             published,
             proposer,
+            breaks,
             sessions,
             cluster_id,
+            key: format.key,
+            is_founder: finds_voters || !founders.is_empty(),
+            founders,
             settings,
             store: Mutex::new(Some(store)),
             tasks: Mutex::new(tasks),
@@ -222,6 +294,16 @@ impl Controller {
         &self.cluster_id
     }
 
+    /// Waits until the quorum has begun, as far as this node knows: a new one begins when all of its
+    /// voters have been up together.
+    ///
+    /// Returns at once where this node is none of the first voters.
+    pub async fn founded(&self) {
+        if self.is_founder {
+            self.quorum.has_voters().await;
+        }
+    }
+
     /// Whether this node is the active controller.
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -232,6 +314,14 @@ impl Controller {
     #[must_use]
     pub fn quorum(&self) -> QuorumInfo {
         self.quorum.info()
+    }
+
+    /// The leader's term, node and place, if one is known. Where that's this node, it's the active
+    /// controller.
+    #[must_use]
+    pub fn leading(&self) -> Option<(i64, BrokerId, VoterEndpoint)> {
+        let (term, leader, endpoint) = self.quorum.leader()?;
+        Some((i64::try_from(term).unwrap_or(i64::MAX), leader.node_id, endpoint))
     }
 
     /// The node of the leader, if one is known.
@@ -287,6 +377,12 @@ impl Controller {
         self.decide(move |image, context| image.heartbeat(&request, context.settings)).await
     }
 
+    /// The connection broke on which a broker sent its heartbeats.
+    pub fn broker_disconnected(&self, id: BrokerId, epoch: BrokerEpoch) {
+        // Where too many break at once, their missing heartbeats tell a little later.
+        let _ = self.breaks.try_send((id, epoch));
+    }
+
     /// A broker takes a block of producer ids.
     ///
     /// # Errors
@@ -296,6 +392,33 @@ impl Controller {
         request: AllocateProducerIdsRequest,
     ) -> Result<AllocateProducerIdsResponse, ErrorCode> {
         self.decide(move |image, _| image.allocate_producer_ids(&request)).await
+    }
+
+    /// A leader wants other replicas in sync. `version` is that of the request.
+    ///
+    /// # Errors
+    /// NOT_CONTROLLER.
+    pub async fn alter_partition(
+        &self,
+        request: AlterPartitionRequest,
+        version: i16,
+    ) -> Result<AlterPartitionResponse, ErrorCode> {
+        self.decide(move |image, context| {
+            image.alter_partition(&request, version, context.settings)
+        })
+        .await
+    }
+
+    /// A broker says in which of its directories its replicas are.
+    ///
+    /// # Errors
+    /// NOT_CONTROLLER.
+    pub async fn assign_replicas_to_dirs(
+        &self,
+        request: AssignReplicasToDirsRequest,
+    ) -> Result<AssignReplicasToDirsResponse, ErrorCode> {
+        self.decide(move |image, context| image.assign_replicas_to_dirs(&request, context.settings))
+            .await
     }
 
     /// What was committed after an index. Any controller answers, active or not.
@@ -310,62 +433,17 @@ impl Controller {
             return Err(ErrorCode::InconsistentClusterId);
         }
         let mut response = self.polls.answer(&request).await;
-        let info = self.quorum.info();
-        response.active_controller = info.leader.map_or(BrokerId(-1), |key| key.node_id);
-        response.term = i64::try_from(info.term).unwrap_or(i64::MAX);
+        response.active_controller = BrokerId(-1);
+        if let Some((term, leader, endpoint)) = self.leading() {
+            response.term = term;
+            response.active_controller = leader;
+            response.active_endpoint = Some(endpoint);
+        }
         Ok(response)
     }
 }
 
-/// For administrators, whose requests brokers forward.
 impl Controller {
-    /// Creates topics.
-    ///
-    /// # Errors
-    /// NOT_CONTROLLER.
-    pub async fn create_topics(
-        &self,
-        request: CreateTopicsRequest,
-    ) -> Result<CreateTopicsResponse, ErrorCode> {
-        self.decide(move |image, context| image.create_topics(&request, context)).await
-    }
-
-    /// Deletes topics.
-    ///
-    /// # Errors
-    /// NOT_CONTROLLER.
-    pub async fn delete_topics(
-        &self,
-        request: DeleteTopicsRequest,
-    ) -> Result<DeleteTopicsResponse, ErrorCode> {
-        self.decide(move |image, context| image.delete_topics(&request, context.settings)).await
-    }
-
-    /// Gives topics more partitions.
-    ///
-    /// # Errors
-    /// NOT_CONTROLLER.
-    pub async fn create_partitions(
-        &self,
-        request: CreatePartitionsRequest,
-    ) -> Result<CreatePartitionsResponse, ErrorCode> {
-        self.decide(move |image, context| image.create_partitions(&request, context)).await
-    }
-
-    /// Changes dynamic configuration.
-    ///
-    /// # Errors
-    /// NOT_CONTROLLER.
-    pub async fn incremental_alter_configs(
-        &self,
-        request: IncrementalAlterConfigsRequest,
-    ) -> Result<IncrementalAlterConfigsResponse, ErrorCode> {
-        self.decide(move |image, context| {
-            image.incremental_alter_configs(&request, context.settings)
-        })
-        .await
-    }
-
     async fn decide<R, F>(&self, decide: F) -> Result<R, ErrorCode>
     where
         R: Send + 'static,
@@ -379,6 +457,35 @@ impl Controller {
 
 /// For the other voters.
 impl Controller {
+    /// Who this node is, for a voter that doesn't know the others yet.
+    ///
+    /// # Errors
+    /// BROKER_NOT_AVAILABLE: this node is about to stop, or its store has failed.
+    pub async fn voter_identity(
+        &self,
+        request: VoterIdentityRequest,
+    ) -> Result<VoterIdentityResponse, ErrorCode> {
+        let unavailable = |error: Error| {
+            tracing::warn!(asking = %request.asking, %error, "a voter was not answered");
+            ErrorCode::BrokerNotAvailable
+        };
+        let founded = self.quorum.is_founded().await.map_err(unavailable)?;
+        let mut voters = self.quorum.voters().await.map_err(unavailable)?;
+        if voters.is_empty() {
+            let store = locked(&self.store).clone().ok_or(ErrorCode::BrokerNotAvailable)?;
+            let promised = founding::promised(&*store).map_err(unavailable)?;
+            let promised = promised.map(|promised| promised.into_iter().collect());
+            voters = promised.unwrap_or_else(|| self.founders.clone());
+        }
+        Ok(VoterIdentityResponse {
+            cluster_id: self.cluster_id.to_string(),
+            key: self.key,
+            voters,
+            founded,
+            ..VoterIdentityResponse::default()
+        })
+    }
+
     /// A leader's entries.
     pub async fn raft_append(&self, request: RaftAppendRequest) -> RaftAppendResponse {
         self.quorum.append(request).await
@@ -423,9 +530,9 @@ impl Watchdog {
             }
             for (id, epoch) in self.silent(term) {
                 tracing::info!(broker = %id, broker_epoch = %epoch, "broker is silent, and fenced");
-                let fenced = self
-                    .proposer
-                    .submit(move |image, context| image.fence_broker(id, epoch, context.settings));
+                let fenced = self.proposer.submit(move |image, context| {
+                    image.fence_broker(id, epoch, FenceReason::Silent, context.settings)
+                });
                 if let Err(error) = fenced.await {
                     tracing::warn!(broker = %id, %error, "broker could not be fenced");
                 }
@@ -466,7 +573,7 @@ fn check_format(store: &dyn Store, config: &ControllerConfig) -> Result<Formatte
 }
 
 /// Nothing that is done under these locks can panic half-way.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -4,7 +4,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use metadata::MetadataVersion;
-use protocol::{BrokerId, DecodeError};
+use protocol::{BrokerId, DecodeError, DirectoryId};
 
 /// Why the controller can't start, or can't go on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,6 +41,10 @@ pub enum Error {
         /// The finalised level.
         level: i16,
     },
+
+    /// A snapshot that was wanted wasn't made.
+    #[error("no snapshot of the metadata was made: {0}")]
+    Snapshot(String),
 
     /// An entry that must be there isn't.
     #[error("entry {index} of the metadata log is missing")]
@@ -85,6 +89,73 @@ pub enum Error {
         found: BrokerId,
         /// Whose it should be.
         expected: BrokerId,
+    },
+
+    /// A listed controller belongs to another cluster.
+    #[error(
+        "controller {controller} belongs to cluster {theirs}, and this node to {own}: is \
+         controller.quorum.voters right? Nodes of one cluster are formatted with one --cluster-id"
+    )]
+    MismatchedCluster {
+        /// Which.
+        controller: BrokerId,
+        /// Its cluster.
+        theirs: String,
+        /// This node's.
+        own: String,
+    },
+
+    /// Another controller answers at a voter's address.
+    #[error(
+        "controller {found} answers where controller.quorum.voters says that {listed} is: correct \
+         the list, or the node.id of one of them"
+    )]
+    MisplacedVoter {
+        /// The voter of that address.
+        listed: BrokerId,
+        /// Who answers.
+        found: BrokerId,
+    },
+
+    /// Another controller has this node's id.
+    #[error(
+        "another controller answers at this controller's address: two nodes have node.id={id}, \
+         and each needs a number of its own"
+    )]
+    TakenNodeId {
+        /// The id.
+        id: BrokerId,
+    },
+
+    /// The quorum knows this node with another directory, whose votes this one has forgotten.
+    #[error(
+        "this node's directory isn't the voter that the quorum knows: controller {told_by} knows \
+         node {id} with directory {known}, and this one is {own}. Was its disk wiped or replaced? \
+         An empty one can't vote in its place: bring the old one back"
+    )]
+    ForgottenVoter {
+        /// The node.
+        id: BrokerId,
+        /// Its directory now.
+        own: DirectoryId,
+        /// Its directory as the quorum knows it.
+        known: DirectoryId,
+        /// Which voter says so.
+        told_by: BrokerId,
+    },
+
+    /// The quorum doesn't know this node.
+    #[error(
+        "node {id} is no voter of the quorum: controller {told_by} knows {voters} and no other. \
+         Voters are those of the cluster's first start"
+    )]
+    UnknownVoter {
+        /// The node.
+        id: BrokerId,
+        /// The voters' ids.
+        voters: String,
+        /// Which voter says so.
+        told_by: BrokerId,
     },
 
     /// A quorum of one didn't come up.

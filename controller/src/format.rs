@@ -19,7 +19,8 @@ pub struct Format {
     pub cluster_id: String,
     /// This node.
     pub key: VoterKey,
-    /// Who votes first. The same on each of them; a quorum of one names itself.
+    /// Who votes first. The same on each of them; a quorum of one names itself. None where nobody
+    /// knows yet: see [`founding`](crate::founding).
     pub voters: BTreeMap<VoterKey, VoterEndpoint>,
 }
 
@@ -64,10 +65,10 @@ use stored::{FormatVoter, StoredFormat};
 /// Formats the store in a directory, which is created if it's missing.
 ///
 /// # Errors
-/// The store's; [`Error::AlreadyFormatted`]: a format is never replaced; [`Error::Settings`] when the
-/// voters don't name this node.
+/// The store's; [`Error::AlreadyFormatted`]: a format is never replaced; [`Error::Settings`] when
+/// there are voters and this node isn't one of them.
 pub fn format(stores: &dyn Stores, dir: &Path, format: &Format) -> Result<(), Error> {
-    if !format.voters.contains_key(&format.key) {
+    if !format.voters.is_empty() && !format.voters.contains_key(&format.key) {
         return Err(Error::Settings(format!("{} is not among the voters", format.key)));
     }
     let store = stores.open(dir)?;
@@ -136,7 +137,8 @@ mod tests {
     fn a_node_that_does_not_vote_has_no_format() {
         let stores = MemoryStores::default();
         let dir = Path::new("metadata");
-        let stranger = Format { voters: BTreeMap::new(), ..example() };
+        let key = VoterKey { node_id: BrokerId(2), ..example().key };
+        let stranger = Format { key, ..example() };
         assert!(matches!(format(&stores, dir, &stranger), Err(Error::Settings(_))));
         assert_eq!(formatted(&stores, dir).unwrap(), None);
     }

@@ -62,6 +62,26 @@ impl Sessions {
         unfenced && session.is_some_and(|session| session.heard && now < session.deadline)
     }
 
+    /// The brokers with a session that weren't heard of for some time, or not at all.
+    pub(crate) fn silent_for(&self, time: Duration, now: Instant) -> Vec<(BrokerId, BrokerEpoch)> {
+        let sessions = self.by_broker.iter();
+        sessions
+            .filter(|(_, session)| !session.heard || now >= self.last_heard(session) + time)
+            .map(|(id, session)| (*id, session.epoch))
+            .collect()
+    }
+
+    /// Whether a broker's registration was heard of after an instant.
+    pub(crate) fn was_heard_since(&self, id: BrokerId, epoch: BrokerEpoch, then: Instant) -> bool {
+        self.by_broker.get(&id).is_some_and(|session| {
+            session.heard && session.epoch == epoch && self.last_heard(session) > then
+        })
+    }
+
+    fn last_heard(&self, session: &Session) -> Instant {
+        session.deadline - self.timeout
+    }
+
     /// The unfenced brokers that were silent for too long. Their sessions end here.
     pub(crate) fn expire(
         &mut self,
@@ -117,6 +137,19 @@ mod tests {
         let late = start + TIMEOUT * 3 / 2;
         assert_eq!(sessions.expire(&image(false), late), [(BROKER, EPOCH)]);
         assert!(sessions.expire(&image(false), late).is_empty());
+    }
+
+    #[test]
+    fn who_misses_heartbeats_is_silent_before_its_session_ends() {
+        let (mut sessions, start) = (Sessions::new(TIMEOUT), Instant::now());
+        sessions.follow(Some(1), &image(false), start);
+        assert_eq!(sessions.silent_for(TIMEOUT / 4, start), [(BROKER, EPOCH)]);
+        let heard = start + TIMEOUT / 8;
+        sessions.touch(BROKER, EPOCH, heard);
+        assert!(sessions.was_heard_since(BROKER, EPOCH, start));
+        assert!(!sessions.was_heard_since(BROKER, EPOCH, heard));
+        assert!(sessions.silent_for(TIMEOUT / 4, heard).is_empty());
+        assert_eq!(sessions.silent_for(TIMEOUT / 4, heard + TIMEOUT / 4), [(BROKER, EPOCH)]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! format              what `ottla format` wrote: who this node is, and who votes first
+//! raft/founders       whom this voter has promised to begin the quorum with
 //! raft/vote           the last vote
 //! raft/committed      how far the log was known to be committed
 //! raft/purged         the last entry that isn't in the log any more
@@ -12,6 +13,7 @@
 use std::ops::Range;
 
 pub(crate) const FORMAT: &[u8] = b"format";
+pub(crate) const FOUNDERS: &[u8] = b"raft/founders";
 pub(crate) const VOTE: &[u8] = b"raft/vote";
 pub(crate) const COMMITTED: &[u8] = b"raft/committed";
 pub(crate) const PURGED: &[u8] = b"raft/purged";
@@ -59,6 +61,7 @@ mod tests {
         assert!(keys.iter().map(|key| log_index(key)).eq(indexes));
         let all = log_from(0);
         assert!(keys.iter().all(|key| all.contains(key)));
-        assert!([VOTE, COMMITTED, PURGED, SNAPSHOT].iter().all(|key| !all.contains(&key.to_vec())));
+        let others = [FOUNDERS, VOTE, COMMITTED, PURGED, SNAPSHOT];
+        assert!(others.iter().all(|key| !all.contains(&key.to_vec())));
     }
 }

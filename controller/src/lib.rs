@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod balancer;
 mod controller;
+mod downgrades;
 mod error;
 pub mod format;
+pub mod founding;
 mod heartbeats;
 mod keys;
 pub mod metadata_poll;
+mod probe;
 mod published;
 mod quorum_loop;
 mod raft;
@@ -14,5 +18,5 @@ mod witness;
 pub use controller::{Controller, ControllerConfig, ControllerDoors};
 pub use error::Error;
 pub use format::{Format, Formatted};
-pub use raft::{QuorumInfo, VoterEndpoint, VoterKey, message};
+pub use raft::{QuorumInfo, QuorumVoter, VoterEndpoint, VoterKey, message};
 pub use witness::{Nobody, Witness};

@@ -12,7 +12,10 @@ use metadata::RecordBatch;
 use protocol::{BrokerId, ErrorCode, Stored};
 use tokio::{sync::Semaphore, time::sleep};
 
-use crate::published::{News, Published};
+use crate::{
+    VoterEndpoint,
+    published::{News, Published},
+};
 
 /// How many polls wait at a time: more than a cluster has brokers. Beyond it they are answered at
 /// once, with nothing.
@@ -43,6 +46,8 @@ protocol::api! {
         error_code: ErrorCode { 0.. },
         /// The active controller as the answering one knows it; -1 = none.
         active_controller: BrokerId { 0.. },
+        /// Where it is; null where it isn't known.
+        active_endpoint: Option<VoterEndpoint> { 0.. },
         /// Its term.
         term: i64 { 0.. },
         /// The last entry that the answering controller has applied.

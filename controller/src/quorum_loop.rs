@@ -13,9 +13,10 @@ use std::{collections::VecDeque, sync::Arc};
 
 use client::door::Entropy;
 use metadata::{
-    ClusterImage, DecideContext, Decision, MetadataRecord, MetadataVersion, RecordBatch, Settings,
+    ClusterImage, DecideContext, Decision, LeaderChange, MetadataRecord, MetadataVersion,
+    RecordBatch, Settings,
 };
-use protocol::ErrorCode;
+use protocol::{ErrorCode, bug};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -114,6 +115,37 @@ pub(crate) struct QuorumLoop {
 type Queue = mpsc::Receiver<Box<dyn Pending>>;
 type Requests = VecDeque<Box<dyn Pending>>;
 
+/// An entry in the making.
+struct Draft {
+    /// What the cluster will know when it's applied.
+    scratch: ClusterImage,
+    batch: RecordBatch,
+    leader_changes: Vec<LeaderChange>,
+}
+
+impl Draft {
+    fn on(scratch: ClusterImage) -> Self {
+        Self { scratch, batch: RecordBatch::default(), leader_changes: Vec::new() }
+    }
+
+    /// Adds records, written at the level that they were decided at: they may change it.
+    fn add(&mut self, records: &[MetadataRecord]) {
+        let packed = RecordBatch::pack(records, self.scratch.metadata_version());
+        self.batch.records.extend(packed.records);
+        for record in records {
+            self.leader_changes.extend(self.scratch.leader_change(record));
+            self.scratch.replay(record);
+        }
+    }
+}
+
+/// What one entry is about.
+struct Decided {
+    requests: Requests,
+    proposal: Proposal,
+    leader_changes: Vec<LeaderChange>,
+}
+
 /// The queue's two ends.
 pub(crate) fn queue() -> (Proposer, Queue) {
     let (sender, receiver) = mpsc::channel(REQUESTS_QUEUED_MAX);
@@ -135,49 +167,43 @@ impl QuorumLoop {
 
     /// Decides as many requests as one entry holds, proposes it, answers them.
     async fn round(&self, requests: &mut Requests) {
-        let (decided, outcome) = match self.quorum.active() {
-            Some(_) => {
-                let (decided, proposal) = self.decide(requests);
-                (decided, self.propose(proposal).await)
-            }
-            None => (std::mem::take(requests), Err(ErrorCode::NotController)),
-        };
-        for request in decided {
-            request.answer(outcome);
+        if self.quorum.active().is_none() {
+            return answer(std::mem::take(requests), Err(ErrorCode::NotController));
         }
+        let Decided { requests: mut decided, proposal, leader_changes } = self.decide(requests);
+        if bug!(Q11) {
+            answer(std::mem::take(&mut decided), Ok(()));
+        }
+        let outcome = self.propose(proposal).await;
+        if outcome.is_ok() {
+            leader_changes.iter().for_each(tell);
+        }
+        answer(decided, outcome);
     }
 
-    fn decide(&self, requests: &mut Requests) -> (Requests, Proposal) {
+    fn decide(&self, requests: &mut Requests) -> Decided {
         let applied = self.published.current();
-        let mut scratch = ClusterImage::clone(&applied.image);
-        let mut records = Vec::new();
-        if scratch.features().level(MetadataVersion::FEATURE) == 0 {
-            records.extend_from_slice(&self.bootstrap);
-            records.iter().for_each(|record| scratch.replay(record));
+        let mut draft = Draft::on(ClusterImage::clone(&applied.image));
+        if draft.scratch.features().level(MetadataVersion::FEATURE) == 0 {
+            draft.add(&self.bootstrap);
         }
-        let level = scratch.metadata_version();
 
         let mut context = DecideContext {
             applied: applied.index(),
             cluster_id: &self.cluster_id,
             settings: &self.settings,
             new_id: &mut || self.entropy.uuid(),
-            placement_start: &mut || {
-                let [a, b, c, d, ..] = self.entropy.number().to_le_bytes();
-                u32::from_le_bytes([a, b, c, d])
-            },
         };
         let mut decided = Requests::new();
-        while records.len() < RECORDS_PER_PROPOSAL_MAX
+        while draft.batch.records.len() < RECORDS_PER_PROPOSAL_MAX
             && let Some(mut request) = requests.pop_front()
         {
-            let more = request.decide(&scratch, &mut context);
-            more.iter().for_each(|record| scratch.replay(record));
-            records.extend(more);
+            draft.add(&request.decide(&draft.scratch, &mut context));
             decided.push_back(request);
         }
-        let batch = RecordBatch::pack(&records, level);
-        (decided, Proposal { base: applied.changed, batch })
+        let Draft { batch, leader_changes, .. } = draft;
+        let proposal = Proposal { base: applied.changed, batch };
+        Decided { requests: decided, proposal, leader_changes }
     }
 
     async fn propose(&self, proposal: Proposal) -> Result<(), ErrorCode> {
@@ -200,5 +226,32 @@ impl QuorumLoop {
             Ok(Outcome::Nothing) => unreachable!("a proposal has records"),
             Err(Rejected::NotLeader | Rejected::Stopped) => Err(ErrorCode::NotController),
         }
+    }
+}
+
+fn answer(requests: Requests, outcome: Result<(), ErrorCode>) {
+    for request in requests {
+        request.answer(outcome);
+    }
+}
+
+/// Says who leads now. An operator has to know of an election that may have lost records; which ones,
+/// the brokers tell that truncate their logs.
+fn tell(change: &LeaderChange) {
+    let LeaderChange { topic, partition, from, to, leader_epoch, partition_epoch } = change;
+    let from = from.map_or(-1, |leader| leader.0);
+    match to {
+        Some((leader, candidacy)) if candidacy.may_lose_records() => tracing::warn!(
+            %topic, %partition, from, %leader, %candidacy, %leader_epoch, %partition_epoch,
+            "a leader was elected that may lack acknowledged records"
+        ),
+        Some((leader, candidacy)) => tracing::debug!(
+            %topic, %partition, from, %leader, %candidacy, %leader_epoch, %partition_epoch,
+            "another leader"
+        ),
+        None => tracing::warn!(
+            %topic, %partition, from, %leader_epoch, %partition_epoch,
+            "partition is offline: nobody may lead it"
+        ),
     }
 }

@@ -25,10 +25,11 @@ use client::net::Net;
 use openraft::{
     Config, Raft, ServerState, SnapshotPolicy,
     errors::{ClientWriteError, Fatal, InitializeError, RaftError},
+    metrics::WaitError,
     raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest},
 };
 use openraft_rt::{Instant, WatchReceiver};
-use protocol::ErrorCode;
+use protocol::{BrokerId, ErrorCode, bug};
 use store::Store;
 use tokio::time::timeout;
 
@@ -46,7 +47,7 @@ use self::{
     network::Network,
     runtime::Instant as RuntimeInstant,
     snapshots::Snapshots,
-    state_machine::StateMachine,
+    state_machine::{Shown, StateMachine},
     stored::decode_entry,
     type_config::{Entry, LogId, Snapshot, SnapshotMeta, TypeConfig, Vote},
 };
@@ -54,7 +55,7 @@ pub(crate) use self::{
     stored::Position,
     type_config::{Outcome, Proposal},
 };
-use crate::{Error, published::Published};
+use crate::{Error, Witness, published::Published};
 
 /// How the quorum behaves.
 #[derive(Clone, Debug)]
@@ -62,17 +63,28 @@ pub(crate) struct QuorumConfig {
     pub cluster_id: Arc<str>,
     /// This node.
     pub key: VoterKey,
-    /// Who votes in a log that is still empty.
+    /// Who votes in a log that is still empty. None: that is found out later.
     pub voters: BTreeMap<VoterKey, VoterEndpoint>,
+    /// Where the configuration says that voters are.
+    pub listed: BTreeMap<BrokerId, VoterEndpoint>,
     pub heartbeat_interval: Duration,
     /// A follower that hears nothing for this long, up to twice as long, asks for votes.
     pub election_timeout: Duration,
     /// After how many entries a snapshot is made.
     pub snapshot_entries: u64,
+    /// How many of them are kept all the same, for followers that lag a little.
+    pub snapshot_entries_kept: u64,
 }
 
-/// Entries that are kept although a snapshot holds them, for followers that lag a little.
-const ENTRIES_KEPT: u64 = 1000;
+/// What the quorum works with.
+#[derive(Debug)]
+pub(crate) struct QuorumParts {
+    pub store: Arc<dyn Store>,
+    pub net: Arc<dyn Net>,
+    pub published: Arc<Published>,
+    pub witness: Arc<dyn Witness>,
+}
+
 /// How long one part of a snapshot may take to be sent and stored.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a quorum of one may take to elect itself: no more than a few syncs of the disk.
@@ -87,6 +99,7 @@ pub(crate) struct Quorum {
     config: QuorumConfig,
     published: Arc<Published>,
     alarm: Arc<Alarm>,
+    witness: Arc<dyn Witness>,
     incoming: Mutex<Incoming>,
 }
 
@@ -109,9 +122,20 @@ pub struct QuorumInfo {
     pub term: u64,
     /// The index after the last entry known to be committed. Kafka's high watermark.
     pub high_watermark: i64,
-    /// The voters, each with the index after its last entry where this node knows it: the leader
-    /// knows all of them, everybody their own.
-    pub voters: BTreeMap<VoterKey, Option<i64>>,
+    /// The voters.
+    pub voters: BTreeMap<VoterKey, QuorumVoter>,
+}
+
+/// A voter as one of the quorum's nodes knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumVoter {
+    /// Where it is, as the log says.
+    pub endpoint: VoterEndpoint,
+    /// The index after its last entry, where this node knows it: the leader knows all of them,
+    /// everybody their own. Kafka's log end offset.
+    pub log_end: Option<i64>,
+    /// How long ago it last acknowledged the leader, as the leader knows it of the others.
+    pub silent_for: Option<Duration>,
 }
 
 impl Quorum {
@@ -120,25 +144,28 @@ impl Quorum {
     ///
     /// # Errors
     /// A store that can't be read, or settings that don't fit together.
-    pub(crate) async fn start(
-        config: QuorumConfig,
-        store: Arc<dyn Store>,
-        net: Arc<dyn Net>,
-        published: Arc<Published>,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn start(config: QuorumConfig, parts: QuorumParts) -> Result<Self, Error> {
+        let QuorumParts { store, net, published, witness } = parts;
         let raft_config = raft_config(&config)?;
         let log = LogStore::new(store.clone());
         let snapshots = Arc::new(Snapshots::new(store));
         let alarm = Arc::new(Alarm::default());
-        let machine = StateMachine::load(&log, snapshots, published.clone(), alarm.clone())?;
+        let shown = Shown {
+            node: config.key.node_id,
+            published: published.clone(),
+            witness: witness.clone(),
+        };
+        let machine = StateMachine::load(&log, snapshots, shown, alarm.clone())?;
         let network = Network {
             net,
             cluster_id: config.cluster_id.clone(),
+            listed: Arc::new(config.listed.clone()),
+            away: Arc::default(),
             timeout: config.election_timeout,
         };
         let raft = Raft::new(config.key, Arc::new(raft_config), network, log, machine).await;
         let raft = raft.map_err(stopped)?;
-        let quorum = Self { raft, config, published, alarm, incoming: Mutex::default() };
+        let quorum = Self { raft, config, published, alarm, witness, incoming: Mutex::default() };
         if let Err(error) = quorum.join().await {
             quorum.shut_down().await;
             return Err(error);
@@ -149,14 +176,13 @@ impl Quorum {
     /// Writes the first voters into an empty log; every one of them writes the same. A voter that is
     /// alone has nobody to wait for, and is elected at once.
     async fn join(&self) -> Result<(), Error> {
-        let has_voters = self.raft.is_initialized().await.map_err(stopped)?;
+        let has_voters = self.is_founded().await?;
         if !has_voters {
-            match self.raft.initialize(self.config.voters.clone()).await {
-                // Another voter was faster, and this one has its entries already.
-                Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
-                Err(RaftError::APIError(error)) => return Err(Error::Settings(error.to_string())),
-                Err(RaftError::Fatal(fatal)) => return Err(stopped(fatal)),
+            if self.config.voters.is_empty() {
+                // They are yet to be found out, or this node waits to be spoken to.
+                return Ok(());
             }
+            self.found(self.config.voters.clone()).await?;
         }
         // Asked of the core: metrics may not have been reported yet.
         let key = self.config.key;
@@ -172,6 +198,48 @@ impl Quorum {
         }
         let activated = timeout(ACTIVATION_TIMEOUT, self.activated()).await;
         activated.unwrap_or(Err(Error::NotActive(ACTIVATION_TIMEOUT)))
+    }
+
+    /// Whether the quorum has begun, as far as this node knows: its log isn't empty, or it was asked
+    /// for its vote.
+    pub(crate) async fn is_founded(&self) -> Result<bool, Error> {
+        self.raft.is_initialized().await.map_err(stopped)
+    }
+
+    /// Writes the first voters into the log, if it's still empty.
+    pub(crate) async fn found(
+        &self,
+        voters: BTreeMap<VoterKey, VoterEndpoint>,
+    ) -> Result<(), Error> {
+        match self.raft.initialize(voters).await {
+            // Another voter was faster, and this one has its entries already.
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(RaftError::APIError(error)) => Err(Error::Settings(error.to_string())),
+            Err(RaftError::Fatal(fatal)) => Err(stopped(fatal)),
+        }
+    }
+
+    /// The voters of the log; none while it's empty.
+    pub(crate) async fn voters(&self) -> Result<Vec<VoterKey>, Error> {
+        let voters = |state: &openraft::RaftState<TypeConfig>| {
+            state.membership_state.effective().voter_ids().collect()
+        };
+        self.raft.with_raft_state(voters).await.map_err(stopped)
+    }
+
+    /// Waits until the log has voters.
+    pub(crate) async fn has_voters(&self) {
+        let mut metrics = self.raft.metrics();
+        while metrics.borrow_and_update().membership_config.voter_ids().next().is_none() {
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Stops for a fault that no going on mends.
+    pub(crate) fn give_up(&self, error: Error) {
+        self.alarm.raise(error);
     }
 
     /// The term that this node leads, if it's the active controller: it was elected, its own first
@@ -192,11 +260,15 @@ impl Quorum {
         let is_alone = metrics.membership_config.voter_ids().eq([self.config.key]);
         let acknowledged = |last: RuntimeInstant| last.elapsed() < self.config.election_timeout;
         let last = metrics.last_quorum_acked.map(|last| *last);
-        (is_alone || last.is_some_and(acknowledged)).then_some(term)
+        if !is_alone && !last.is_some_and(acknowledged) && !bug!(Q10) {
+            return None;
+        }
+        self.witness.active(self.config.key.node_id, term);
+        Some(term)
     }
 
     /// Waits until this node is the active controller.
-    async fn activated(&self) -> Result<(), Error> {
+    pub(crate) async fn activated(&self) -> Result<(), Error> {
         let mut metrics = self.raft.metrics();
         while self.active().is_none() {
             if metrics.changed().await.is_err() {
@@ -260,6 +332,23 @@ impl Quorum {
         }
     }
 
+    /// The term, who leads it, and where that voter is; none while no leader is known, or it's this
+    /// node and can't say that it still is.
+    pub(crate) fn leader(&self) -> Option<(u64, VoterKey, VoterEndpoint)> {
+        let (term, leader, endpoint) = {
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let leader = metrics.current_leader?;
+            let endpoint = metrics.membership_config.membership().get_node(&leader)?.clone();
+            (metrics.current_term, leader, endpoint)
+        };
+        if leader == self.config.key && self.active().is_none() {
+            return None;
+        }
+        let moved_to = self.config.listed.get(&leader.node_id).cloned();
+        Some((term, leader, moved_to.unwrap_or(endpoint)))
+    }
+
     /// The quorum as this node knows it.
     pub(crate) fn info(&self) -> QuorumInfo {
         let metrics = self.raft.metrics();
@@ -273,26 +362,35 @@ impl Quorum {
             let matched = metrics.replication.as_ref()?.get(&voter)?;
             Some(after(matched.map(|id| id.index)))
         };
-        let voters = metrics.membership_config.voter_ids();
+        let heard_of = |voter: VoterKey| {
+            let acknowledged = (*metrics.heartbeat.as_ref()?.get(&voter)?)?;
+            (voter != self.config.key).then(|| acknowledged.elapsed())
+        };
+        let membership = metrics.membership_config.membership();
+        let voter = |key: VoterKey| {
+            let endpoint = membership.get_node(&key).cloned().unwrap_or_default();
+            let (log_end, silent_for) = (end_of(key), heard_of(key));
+            (key, QuorumVoter { endpoint, log_end, silent_for })
+        };
         QuorumInfo {
             leader: metrics.current_leader,
             term: metrics.current_term,
             high_watermark: after(metrics.local_committed.map(|id| id.index)),
-            voters: voters.map(|voter| (voter, end_of(voter))).collect(),
+            voters: metrics.membership_config.voter_ids().map(voter).collect(),
         }
     }
 
     /// Makes a snapshot now, and purges what it holds from the log.
-    #[cfg(test)]
     pub(crate) async fn snapshot_and_purge(&self) -> Result<(), Error> {
-        let last = self.published.current().last.map(LogId::from);
+        let Some(last) = self.published.current().last.map(LogId::from) else { return Ok(()) };
         self.raft.trigger().snapshot().await.map_err(stopped)?;
-        let wait = self.raft.wait(Some(Duration::from_secs(5)));
-        let snapshot = last.expect("something was applied");
-        wait.snapshot(snapshot, "a snapshot").await.expect("a snapshot");
-        self.raft.trigger().purge_log(snapshot.index).await.map_err(stopped)?;
-        wait.purged(Some(snapshot), "a purge").await.expect("a purge");
-        Ok(())
+        let wait = self.raft.wait(Some(SNAPSHOT_TIMEOUT));
+        let failed = |error: WaitError| Error::Snapshot(error.to_string());
+        let built = wait.metrics(|metrics| metrics.snapshot >= Some(last), "a snapshot").await;
+        built.map_err(failed)?;
+        self.raft.trigger().purge_log(last.index).await.map_err(stopped)?;
+        let purged = wait.metrics(|metrics| metrics.purged >= Some(last), "a purge").await;
+        purged.map(drop).map_err(failed)
     }
 
     /// Leaves the quorum: nothing is written after this.
@@ -446,8 +544,8 @@ fn raft_config(config: &QuorumConfig) -> Result<Config, Error> {
         election_timeout_max: 2 * election,
         install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.snapshot_entries),
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        replication_lag_threshold: config.snapshot_entries + ENTRIES_KEPT,
+        max_in_snapshot_log_to_keep: config.snapshot_entries_kept,
+        replication_lag_threshold: config.snapshot_entries + config.snapshot_entries_kept,
         api_channel_size: Some(CORE_QUEUE_MAX),
         notification_channel_size: Some(CORE_QUEUE_MAX),
         state_machine_channel_size: Some(CORE_QUEUE_MAX),

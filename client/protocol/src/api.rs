@@ -4,7 +4,9 @@
 //! read, and are left out when it is written.
 
 pub mod allocate_producer_ids;
+pub mod alter_partition;
 pub mod api_versions;
+pub mod assign_replicas_to_dirs;
 pub mod broker_heartbeat;
 pub mod broker_registration;
 pub mod create_partitions;
@@ -12,6 +14,8 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_quorum;
+pub mod elect_leaders;
 pub mod envelope;
 pub mod fetch;
 pub mod find_coordinator;
@@ -21,3 +25,4 @@ pub mod list_offsets;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod update_features;

@@ -49,12 +49,17 @@ api_keys! {
     OffsetForLeaderEpoch = 23,
     DescribeConfigs = 32,
     CreatePartitions = 37,
+    ElectLeaders = 43,
     IncrementalAlterConfigs = 44,
+    DescribeQuorum = 55,
+    AlterPartition = 56,
+    UpdateFeatures = 57,
     Envelope = 58,
     DescribeCluster = 60,
     BrokerRegistration = 62,
     BrokerHeartbeat = 63,
     AllocateProducerIds = 67,
+    AssignReplicasToDirs = 73,
     /// Ours, controller listener only: a raft leader's entries.
     RaftAppend = 10_000,
     /// Ours, controller listener only: a raft candidate's request for a vote, or for a pre-vote.
@@ -63,6 +68,8 @@ api_keys! {
     RaftSnapshot = 10_002,
     /// Ours, controller listener only: committed metadata records after an index, or a snapshot.
     MetadataPoll = 10_003,
+    /// Ours, controller listener only: which voter a controller is, before its quorum has begun.
+    VoterIdentity = 10_004,
 }
 
 impl ApiKey {

@@ -234,7 +234,8 @@ macro_rules! wire_struct {
         }
 
         impl $crate::Wire for $name {
-            #[allow(unused_mut, unused_variables, clippy::manual_range_contains)]
+            #[allow(unused_mut, unused_variables)]
+            #[allow(clippy::manual_range_contains, clippy::double_comparisons)]
             fn encode(&self, out: &mut impl $crate::Sink, cx: $crate::Context) {
                 let mut tags = 0_u32;
                 $(
@@ -257,7 +258,8 @@ macro_rules! wire_struct {
                 }
             }
 
-            #[allow(unused_mut, unused_variables, clippy::manual_range_contains)]
+            #[allow(unused_mut, unused_variables)]
+            #[allow(clippy::manual_range_contains, clippy::double_comparisons)]
             fn decode(
                 from: &mut $crate::Reader,
                 cx: $crate::Context,

@@ -179,3 +179,57 @@ async fn an_admin_works_from_other_tasks() {
     });
     task.await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn elections_are_answered_one_by_one() {
+    let broker = FakeBroker::with_topic("orders", 2);
+    let admin = Admin::new(broker.cluster().await);
+    let at = |partition| TopicPartition { topic: "orders".into(), partition };
+    let both = [at(PartitionIndex(0)), at(PartitionIndex(1))];
+    let codes = async |election| {
+        let results = admin.elect_leaders(election, Some(&both)).await.unwrap();
+        both.each_ref().map(|at| results[at].as_ref().err().and_then(Error::code))
+    };
+    let not_needed = Some(ErrorCode::ElectionNotNeeded);
+    assert_eq!(codes(Election::Preferred).await, [not_needed, None]);
+    let not_available = Some(ErrorCode::EligibleLeadersNotAvailable);
+    assert_eq!(codes(Election::Unclean).await, [not_available; 2]);
+    assert!(admin.elect_leaders(Election::Preferred, None).await.unwrap().is_empty());
+
+    // The first version knows preferred leaders only.
+    broker.limit_version(protocol::ApiKey::ElectLeaders, 0);
+    let admin = Admin::new(broker.cluster().await);
+    assert!(admin.elect_leaders(Election::Preferred, Some(&both)).await.is_ok());
+    let error = admin.elect_leaders(Election::Unclean, Some(&both)).await.unwrap_err();
+    assert!(matches!(error, Error::UnsupportedVersion { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn features_are_checked_before_they_are_changed() {
+    let broker = FakeBroker::default();
+    let admin = Admin::new(broker.cluster().await);
+    let levels = |level| BTreeMap::from([("metadata.version".to_owned(), level)]);
+    admin.update_features(&levels(NewLevel::Upgrade(2)), true).await.unwrap();
+    let error =
+        admin.update_features(&levels(NewLevel::SafeDowngrade(1)), false).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::InvalidUpdateVersion));
+
+    // The first version would change what it's asked to check.
+    broker.limit_version(protocol::ApiKey::UpdateFeatures, 0);
+    let admin = Admin::new(broker.cluster().await);
+    admin.update_features(&levels(NewLevel::Upgrade(2)), false).await.unwrap();
+    let error = admin.update_features(&levels(NewLevel::Upgrade(2)), true).await.unwrap_err();
+    assert!(matches!(error, Error::UnsupportedVersion { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_quorum_says_who_leads_and_who_lags() {
+    let broker = FakeBroker::default();
+    let quorum = Admin::new(broker.cluster().await).describe_quorum().await.unwrap();
+    assert_eq!(
+        (quorum.leader, quorum.leader_epoch.0, quorum.high_watermark.0),
+        (BrokerId(1), 7, 9)
+    );
+    let lags: Vec<_> = quorum.voters.iter().map(|voter| quorum.lag(voter)).collect();
+    assert_eq!(lags, [Some(0), Some(2), None]);
+}

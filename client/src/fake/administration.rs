@@ -25,7 +25,12 @@ use protocol::{
     },
 };
 
-use super::{FakeBroker, State, log::Log, wire::respond};
+use super::{
+    FakeBroker, State,
+    log::Log,
+    quorum::{describe_quorum, update_features},
+    wire::respond,
+};
 
 impl FakeBroker {
     pub(super) fn administrate(
@@ -43,6 +48,9 @@ impl FakeBroker {
                 respond(header, from, |r| self.state().alter_configs(r))
             }
             ApiKey::DescribeCluster => respond(header, from, describe_cluster),
+            ApiKey::ElectLeaders => respond(header, from, |r| self.state().elect_leaders(r)),
+            ApiKey::UpdateFeatures => respond(header, from, update_features),
+            ApiKey::DescribeQuorum => respond(header, from, describe_quorum),
             other => panic!("the fake has no {other:?}"),
         }
     }

@@ -16,10 +16,12 @@ use super::FakeBroker;
 impl FakeBroker {
     pub(super) fn versions(&self, _: ApiVersionsRequest) -> ApiVersionsResponse {
         let state = self.state();
-        let keys = [0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 37, 44, 60].map(|api_key| ApiVersion {
-            api_key,
-            min_version: 0,
-            max_version: state.versions_max.get(&api_key).copied().unwrap_or(99),
+        let keys = [0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 37, 43, 44, 55, 57, 60].map(|api_key| {
+            ApiVersion {
+                api_key,
+                min_version: 0,
+                max_version: state.versions_max.get(&api_key).copied().unwrap_or(99),
+            }
         });
         ApiVersionsResponse { api_keys: keys.into(), ..Default::default() }
     }

@@ -9,16 +9,19 @@
 use protocol::{BrokerEpoch, BrokerId, ErrorCode, Uuid};
 
 use crate::{
-    BrokerRegistration, ClusterImage, MetadataRecord,
+    BrokerRegistration, ClusterImage, MetadataRecord, MetadataVersion,
     config::{ConfigDef, InvalidConfig, Overrides},
+    record::FenceReason,
     topic_name::InvalidTopicName,
 };
 
 mod alter_configs;
+mod alter_partition;
 mod assign_directories;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod elect_leaders;
 mod features;
 mod heartbeat;
 mod new_partitions;
@@ -54,8 +57,6 @@ pub struct DecideContext<'a> {
     pub settings: &'a Settings,
     /// Draws an id that nothing else has.
     pub new_id: &'a mut dyn FnMut() -> Uuid,
-    /// Draws the broker that placement starts from: any number will do.
-    pub placement_start: &'a mut dyn FnMut() -> u32,
 }
 
 impl std::fmt::Debug for DecideContext<'_> {
@@ -124,6 +125,15 @@ impl From<InvalidConfig> for Refusal {
 }
 
 impl ClusterImage {
+    /// The reason, where records of the finalised level can say it.
+    fn expressible(&self, reason: FenceReason) -> FenceReason {
+        if self.metadata_version() >= MetadataVersion::FENCE_REASONS {
+            reason
+        } else {
+            FenceReason::default()
+        }
+    }
+
     /// The registration that a broker speaks for.
     ///
     /// # Errors

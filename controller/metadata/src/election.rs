@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{BrokerId, DirectoryId, PartitionIndex, TopicId};
+use protocol::{BrokerId, DirectoryId, PartitionIndex, TopicId, bug};
 
 use crate::{
     Brokers, ClusterImage, MetadataRecord, Partition, Topic,
@@ -47,7 +47,7 @@ impl Turn {
     }
 
     /// Whether the broker may lead the partition once this has happened.
-    fn may_lead(&self, brokers: &Brokers, partition: &Partition, id: BrokerId) -> bool {
+    pub(crate) fn may_lead(&self, brokers: &Brokers, partition: &Partition, id: BrokerId) -> bool {
         let Some(broker) = brokers.get(id) else { return false };
         let directory = partition.directory(id).unwrap_or_default();
         let is_active = match self {
@@ -89,6 +89,22 @@ impl ClusterImage {
         self.topics().iter().flat_map(|topic| self.topic_changes(topic, turn, settings)).collect()
     }
 
+    /// What several turns change, each after those before it.
+    pub(crate) fn partition_changes_in_turn(
+        &self,
+        turns: &[Turn],
+        settings: &Settings,
+    ) -> Vec<MetadataRecord> {
+        let mut image = self.clone();
+        let mut records = Vec::new();
+        for turn in turns {
+            let changes = image.partition_changes(turn, settings);
+            changes.iter().for_each(|change| image.replay(change));
+            records.extend(changes);
+        }
+        records
+    }
+
     fn topic_changes(
         &self,
         topic: &Topic,
@@ -100,22 +116,22 @@ impl ClusterImage {
         if concerned.peek().is_none() {
             return Vec::new();
         }
-        let layers = self.configs().layers(topic.name.as_str(), &settings.static_config);
-        let config = TopicConfig::resolve(&layers);
+        let config = self.topic_config(topic, settings);
         concerned
             .filter_map(|(index, partition)| {
                 let may_lead = |id| turn.may_lead(self.brokers(), partition, id);
                 let isr = without(&partition.isr, turn.leaver());
-                let election = Election {
-                    partition,
-                    min_insync_replicas: partition.effective_min_insync_replicas(&config),
-                    unclean: config.unclean_leader_election_enable,
-                    may_lead: &may_lead,
-                };
+                let election = Election::new(partition, &config, &may_lead);
                 election.hold(isr, turn.loser()).into_record(topic.id, index, partition)
             })
             .map(MetadataRecord::from)
             .collect()
+    }
+
+    /// A topic's configuration, as elections see it.
+    pub(crate) fn topic_config(&self, topic: &Topic, settings: &Settings) -> TopicConfig {
+        let layers = self.configs().layers(topic.name.as_str(), &settings.static_config);
+        TopicConfig::resolve(&layers)
     }
 }
 
@@ -135,11 +151,39 @@ pub(crate) struct Outcome {
     isr: Vec<BrokerId>,
     elr: Vec<BrokerId>,
     last_known_elr: Vec<BrokerId>,
-    leader: Option<BrokerId>,
-    leader_recovery_state: LeaderRecoveryState,
+    pub(crate) leader: Option<BrokerId>,
+    pub(crate) leader_recovery_state: LeaderRecoveryState,
 }
 
-impl Election<'_> {
+impl<'a> Election<'a> {
+    /// One by the rules of the partition's topic.
+    pub(crate) fn new(
+        partition: &'a Partition,
+        config: &TopicConfig,
+        may_lead: &'a dyn Fn(BrokerId) -> bool,
+    ) -> Self {
+        Self {
+            partition,
+            min_insync_replicas: partition.effective_min_insync_replicas(config),
+            unclean: config.unclean_leader_election_enable,
+            may_lead,
+        }
+    }
+
+    /// Gives the leadership to the first replica, if it's in sync and may lead.
+    pub(crate) fn prefer(&self) -> Option<Outcome> {
+        let partition = self.partition;
+        let preferred = *partition.replicas.first()?;
+        let may_lead = partition.isr.contains(&preferred) && (self.may_lead)(preferred);
+        may_lead.then(|| Outcome {
+            isr: partition.isr.clone(),
+            elr: partition.elr.clone(),
+            last_known_elr: partition.last_known_elr.clone(),
+            leader: Some(preferred),
+            leader_recovery_state: partition.leader_recovery_state,
+        })
+    }
+
     /// Elects a leader, given who is in sync from now on and who isn't eligible any more.
     pub(crate) fn hold(&self, isr: Vec<BrokerId>, loser: Option<BrokerId>) -> Outcome {
         let partition = self.partition;
@@ -178,17 +222,19 @@ impl Election<'_> {
     /// Who leads although records may be lost: whoever led last, when nobody else can have more; or
     /// anybody, where that is allowed.
     fn last_resort(&self, outcome: &Outcome) -> Option<BrokerId> {
-        let nobody_has_more = outcome.isr.is_empty() && outcome.elr.is_empty();
+        // Whoever is being lost now has led after the last one that is known.
+        let is_last = self.partition.leader.is_none();
+        let nobody_has_more = is_last && outcome.isr.is_empty() && outcome.elr.is_empty();
         let mut last_known = outcome.last_known_elr.iter().copied();
         let last_known = last_known.find(|id| nobody_has_more && (self.may_lead)(*id));
         let anybody = || self.partition.replicas.iter().copied().find(|id| (self.may_lead)(*id));
-        last_known.or_else(|| if self.unclean { anybody() } else { None })
+        last_known.or_else(|| if self.unclean || bug!(R12) { anybody() } else { None })
     }
 
     /// Replicas that aren't in sync and yet hold all that was committed: those that were eligible
     /// or in sync, as long as too few are in sync for anything to be committed without them.
     fn eligible(&self, isr: &[BrokerId], loser: Option<BrokerId>) -> Vec<BrokerId> {
-        if isr.len() >= self.min_insync_replicas {
+        if isr.len() >= self.min_insync_replicas || (bug!(R4) && !isr.is_empty()) {
             return Vec::new();
         }
         let candidates = self.partition.elr.iter().chain(&self.partition.isr);
@@ -205,11 +251,15 @@ impl Election<'_> {
             outcome.last_known_elr.clear();
         }
         outcome.elr.sort();
-        // Only the moment when the last leader is lost says who it was.
-        if outcome.isr.is_empty()
-            && let Some(leader) = self.partition.leader
-        {
-            outcome.last_known_elr = vec![leader];
+        // Only the moment when the last leader is lost says who it was. Where nobody led any more,
+        // whoever was in sync or eligible last lacked nothing until now.
+        if outcome.isr.is_empty() {
+            let Partition { leader, isr, elr, .. } = self.partition;
+            let was_last = || isr.first().or_else(|| elr.first()).copied();
+            let is_known = !outcome.last_known_elr.is_empty();
+            if let Some(last) = leader.or_else(|| if is_known { None } else { was_last() }) {
+                outcome.last_known_elr = vec![last];
+            }
         }
     }
 }

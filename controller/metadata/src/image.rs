@@ -10,7 +10,7 @@ use protocol::ProducerId;
 
 use crate::{
     MetadataRecord, MetadataVersion, RecordBatch,
-    record::{LastBrokerEpochRecord, ProducerIdsRecord},
+    record::{FeatureLevelRecord, LastBrokerEpochRecord, ProducerIdsRecord},
 };
 
 mod broker;
@@ -95,7 +95,7 @@ impl ClusterImage {
                 }
             }
             MetadataRecord::Config(record) => Arc::make_mut(&mut self.configs).set(record),
-            MetadataRecord::FeatureLevel(record) => Arc::make_mut(&mut self.features).set(record),
+            MetadataRecord::FeatureLevel(record) => self.finalise(record),
             MetadataRecord::ProducerIds(record) => self.take_producer_ids(record),
             MetadataRecord::NoOp(_) => {}
         }
@@ -130,6 +130,15 @@ impl ClusterImage {
         bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         })
+    }
+
+    /// What a lower level can't express is forgotten with it, so that a snapshot at that level
+    /// leads to the same image as the log.
+    fn finalise(&mut self, record: &FeatureLevelRecord) {
+        Arc::make_mut(&mut self.features).set(record);
+        if self.metadata_version() < MetadataVersion::FENCE_REASONS {
+            self.brokers_mut().forget_fence_reasons();
+        }
     }
 
     fn brokers_mut(&mut self) -> &mut Brokers {

@@ -5,6 +5,7 @@ mod decide;
 mod delta;
 mod election;
 mod image;
+mod leader_change;
 pub mod placement;
 pub mod record;
 mod topic_name;
@@ -21,6 +22,7 @@ pub use image::{
     BrokerRegistration, Brokers, ClusterImage, ConfigResource, Configs, Features, Partition,
     ResourceType, Topic, Topics,
 };
+pub use leader_change::{Candidacy, LeaderChange};
 pub use record::{LeaderRecoveryState, MetadataRecord, RecordBatch};
 pub use topic_name::{InvalidTopicName, validate_topic_name};
 pub use version::MetadataVersion;

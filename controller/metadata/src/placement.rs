@@ -2,15 +2,16 @@
 //!
 //! The brokers stand in a row in which racks alternate. A partition's place in the row names its
 //! leader, so leaders come out evenly: six partitions over brokers 1, 2 and 3 are led by 1, 2, 3,
-//! 1, 2, 3. The followers come after the leader in the row, one step further each time round, so
-//! that the partitions of one leader don't all have the same followers. Racks that hold no replica
-//! yet come first; a fenced broker comes last, and never leads.
+//! 1, 2, 3. A topic starts at the broker that fewest partitions prefer, so that many small topics
+//! come out as evenly as a large one. The followers come after the leader in the row, one step
+//! further each time round, so that the partitions of one leader don't all have the same followers.
+//! Racks that hold no replica yet come first; a fenced broker comes last, and never leads.
 
 use std::collections::BTreeMap;
 
 use protocol::{BrokerId, ErrorCode};
 
-use crate::{Brokers, Refusal};
+use crate::{Brokers, Refusal, Topics};
 
 /// The brokers that may hold new partitions, racks alternating.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,17 +24,25 @@ pub struct Row {
 struct Place {
     broker: BrokerId,
     rack: Option<String>,
+    /// How many partitions prefer it as their leader.
+    preferred_by: usize,
 }
 
 impl Row {
-    /// The row of the brokers that aren't about to leave.
+    /// The row of the brokers that aren't about to leave, and what the topics already ask of them.
     #[must_use]
-    pub fn of(brokers: &Brokers) -> Self {
+    pub fn of(brokers: &Brokers, topics: &Topics) -> Self {
+        let mut preferred: BTreeMap<BrokerId, usize> = BTreeMap::new();
+        let partitions = topics.iter().flat_map(|topic| topic.partitions());
+        for first in partitions.filter_map(|(_, partition)| partition.replicas.first()) {
+            *preferred.entry(*first).or_default() += 1;
+        }
         let mut unfenced = Vec::new();
         let mut fenced = Vec::new();
         for broker in brokers.iter().filter(|broker| !broker.in_controlled_shutdown) {
             let side = if broker.fenced { &mut fenced } else { &mut unfenced };
-            side.push(Place { broker: broker.id, rack: broker.rack.clone() });
+            let preferred_by = preferred.get(&broker.id).copied().unwrap_or(0);
+            side.push(Place { broker: broker.id, rack: broker.rack.clone(), preferred_by });
         }
         Self { unfenced: alternate(unfenced), fenced: alternate(fenced) }
     }
@@ -42,6 +51,23 @@ impl Row {
     #[must_use]
     pub fn position(&self, broker: BrokerId) -> Option<usize> {
         self.unfenced.iter().position(|place| place.broker == broker)
+    }
+
+    /// The position that a new topic starts from: the broker that fewest partitions prefer. The more
+    /// these are, the more rounds it has behind it, so that followers move on from topic to topic.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        let places = self.unfenced.iter().enumerate();
+        let least = places.min_by_key(|(_, place)| place.preferred_by);
+        least.map_or(0, |(index, place)| index + place.preferred_by * self.unfenced.len())
+    }
+
+    /// Counts a partition that was placed, for those that come next.
+    pub fn note(&mut self, replicas: &[BrokerId]) {
+        let place = self.unfenced.iter_mut().find(|place| Some(&place.broker) == replicas.first());
+        if let Some(place) = place {
+            place.preferred_by += 1;
+        }
     }
 
     /// Whether so many replicas can be placed.

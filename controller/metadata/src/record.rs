@@ -18,8 +18,8 @@ mod producer_ids;
 mod topic;
 
 pub use broker::{
-    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, LastBrokerEpochRecord,
-    RegisterBrokerRecord, UnregisterBrokerRecord,
+    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, FenceReason,
+    LastBrokerEpochRecord, RegisterBrokerRecord, UnregisterBrokerRecord,
 };
 pub use config::ConfigRecord;
 pub use feature::{FeatureLevelRecord, NoOpRecord};
@@ -83,11 +83,11 @@ macro_rules! family {
 
 family! {
     /// A broker introduces itself, or comes back.
-    RegisterBroker(RegisterBrokerRecord) { 1 => 0 }
+    RegisterBroker(RegisterBrokerRecord) { 1 => 0, 2 => 1 }
     /// A broker is gone for good.
     UnregisterBroker(UnregisterBrokerRecord) { 1 => 0 }
     /// A registered broker is fenced, unfenced, shutting down, or lost a log directory.
-    BrokerRegistrationChange(BrokerRegistrationChangeRecord) { 1 => 0 }
+    BrokerRegistrationChange(BrokerRegistrationChangeRecord) { 1 => 0, 2 => 1 }
     /// The last broker epoch given out. Only in snapshots.
     LastBrokerEpoch(LastBrokerEpochRecord) { 1 => 0 }
     /// A new topic; its partitions follow.

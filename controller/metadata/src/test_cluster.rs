@@ -17,7 +17,7 @@ use protocol::{
 
 use crate::{
     ClusterImage, DecideContext, Decision, MetadataRecord, MetadataVersion, Partition, RecordBatch,
-    Settings,
+    Settings, record::FenceReason,
 };
 
 pub(crate) const CLUSTER_ID: &str = "test-cluster";
@@ -28,8 +28,6 @@ pub(crate) struct TestCluster {
     pub(crate) settings: Settings,
     /// The index of the last entry.
     pub(crate) applied: i64,
-    /// Where the next placement starts.
-    pub(crate) placement_start: u32,
     last_id: u8,
     incarnations: u64,
 }
@@ -49,7 +47,6 @@ impl TestCluster {
             image: ClusterImage::default(),
             settings: Settings::default(),
             applied: 0,
-            placement_start: 0,
             last_id: 0,
             incarnations: 0,
         };
@@ -71,7 +68,6 @@ impl TestCluster {
             cluster_id: CLUSTER_ID,
             settings: &self.settings,
             new_id: &mut new_id,
-            placement_start: &mut || self.placement_start,
         };
         let decision = decide(&self.image, &mut context);
         self.commit(decision.records);
@@ -120,8 +116,8 @@ impl TestCluster {
             }],
             features: vec![Feature {
                 name: MetadataVersion::FEATURE.to_owned(),
-                min_supported_version: 1,
-                max_supported_version: 1,
+                min_supported_version: MetadataVersion::MIN.level(),
+                max_supported_version: MetadataVersion::LATEST.level(),
             }],
             log_dirs: vec![directory(id, 1)],
             previous_broker_epoch: BrokerEpoch(-1),
@@ -136,7 +132,9 @@ impl TestCluster {
 
     pub(crate) fn fence(&mut self, id: i32) {
         let epoch = self.epoch(id);
-        self.decide(|image, context| image.fence_broker(BrokerId(id), epoch, context.settings));
+        self.decide(|image, context| {
+            image.fence_broker(BrokerId(id), epoch, FenceReason::Silent, context.settings)
+        });
     }
 
     /// A heartbeat of a broker that applied everything, changed as the test wants it.

@@ -14,7 +14,9 @@ impl MetadataVersion {
     /// The first level: what a cluster has before any level is finalised.
     pub const MIN: Self = Self(1);
     /// The newest level that this build can write; also what a new cluster starts with.
-    pub const LATEST: Self = Self(1);
+    pub const LATEST: Self = Self(2);
+    /// From this level on it's said why a broker is fenced.
+    pub const FENCE_REASONS: Self = Self(2);
 
     /// A level by its number; `None` for one that this build doesn't know.
     #[must_use]

@@ -2,7 +2,10 @@ use std::path::Path;
 
 use client::{door::SystemEntropy, net::Tcp};
 use metadata::{MetadataVersion, RecordBatch};
-use protocol::{Offset, Stored, Uuid, api::create_topics::CreatableTopic};
+use protocol::{
+    Offset, Stored, Uuid,
+    api::create_topics::{CreatableTopic, CreateTopicsRequest},
+};
 use store::{MemoryStores, RocksStores};
 use tempfile::TempDir;
 
@@ -125,6 +128,8 @@ fn topics(controller: &Controller) -> Vec<String> {
     controller.image().topics().iter().map(|topic| topic.name.to_string()).collect()
 }
 
+mod administration;
+mod founding;
 mod three_voters;
 
 #[tokio::test]

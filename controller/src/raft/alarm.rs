@@ -23,6 +23,12 @@ impl Alarm {
         Armed { alarm: self, place }
     }
 
+    /// Raises it for a fault after which nothing goes on. Only the first reason counts.
+    pub(crate) fn raise(&self, reason: Error) {
+        let _ = self.raised.set(reason);
+        self.changed.notify_waiters();
+    }
+
     /// Why it was raised, if it was.
     pub(crate) fn reason(&self) -> Option<&Error> {
         self.raised.get()
@@ -53,9 +59,7 @@ impl Drop for Armed<'_> {
         if std::thread::panicking() {
             let reason = Error::Bug { place: std::mem::take(&mut self.place) };
             tracing::error!("{reason}");
-            // Only the first counts; nothing goes on after it.
-            let _ = self.alarm.raised.set(reason);
-            self.alarm.changed.notify_waiters();
+            self.alarm.raise(reason);
         }
     }
 }

@@ -21,7 +21,7 @@ use openraft::{
     OptionalSend, RaftLogReader,
     storage::{IOFlushed, LogState, RaftLogStorage},
 };
-use protocol::{DecodeError, Stored};
+use protocol::{DecodeError, Stored, bug};
 use store::{Batch, Durability, Order, Store};
 
 use super::{
@@ -179,7 +179,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         let mut batch = Batch::new();
         batch.put(keys::VOTE, StoredVote { ballot: vote.into() }.to_bytes());
-        Ok(self.write(batch, Durability::Synced)?)
+        let durability = if bug!(Q1) { Durability::Buffered } else { Durability::Synced };
+        Ok(self.write(batch, durability)?)
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
@@ -208,7 +209,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         for entry in entries {
             batch.put(keys::log(entry.log_id.index), encode_entry(&entry));
         }
-        self.write(batch, Durability::Synced)?;
+        let durability = if bug!(Q2) { Durability::Buffered } else { Durability::Synced };
+        self.write(batch, durability)?;
         flushed.io_completed(Ok(()));
         Ok(())
     }

@@ -1,6 +1,11 @@
 //! The way to the other voters: openraft's requests as messages over one connection each.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use client::{Connection, ConnectionOptions, net::Net};
@@ -12,7 +17,7 @@ use openraft::{
         AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
     },
 };
-use protocol::{ErrorCode, Request};
+use protocol::{BrokerId, ErrorCode, Request};
 use tokio::time::timeout;
 
 use super::{
@@ -34,8 +39,12 @@ const SNAPSHOT_PART_BYTES: usize = 1 << 20;
 pub(crate) struct Network {
     pub(crate) net: Arc<dyn Net>,
     pub(crate) cluster_id: Arc<str>,
+    /// Where the configuration says that voters are: they may have moved since the log was told.
+    pub(crate) listed: Arc<BTreeMap<BrokerId, VoterEndpoint>>,
     /// How long connecting, and one answer, may take.
     pub(crate) timeout: Duration,
+    /// Those that couldn't be reached when they were asked last.
+    pub(crate) away: Arc<Mutex<BTreeSet<VoterKey>>>,
 }
 
 /// One voter, as another one reaches it.
@@ -51,7 +60,8 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Peer;
 
     async fn new_client(&mut self, target: VoterKey, endpoint: &VoterEndpoint) -> Peer {
-        Peer { network: self.clone(), target, endpoint: endpoint.clone(), connection: None }
+        let endpoint = self.listed.get(&target.node_id).unwrap_or(endpoint).clone();
+        Peer { network: self.clone(), target, endpoint, connection: None }
     }
 }
 
@@ -96,16 +106,30 @@ impl Peer {
             let response = connection.call(request).await?;
             Ok::<_, CallError>((connection, response))
         };
-        match timeout(within, answering).await {
-            Ok(answered) => {
-                let (connection, response) = answered?;
-                self.connection = Some(connection);
-                Ok(response)
-            }
+        let answered = match timeout(within, answering).await {
+            Ok(answered) => answered,
             Err(_) => {
                 let (target, endpoint) = self.names();
                 Err(CallError::TimedOut { target, endpoint, after: within })
             }
+        };
+        self.tell_changes(answered.as_ref().err());
+        let (connection, response) = answered?;
+        self.connection = Some(connection);
+        Ok(response)
+    }
+
+    /// Tells once that a voter is away, and that it's back.
+    fn tell_changes(&self, error: Option<&CallError>) {
+        let mut away = self.network.away.lock().unwrap_or_else(PoisonError::into_inner);
+        match error {
+            Some(error) if away.insert(self.target) => {
+                tracing::warn!(voter = %self.target.node_id, "voter isn't reached: {error}");
+            }
+            None if away.remove(&self.target) => {
+                tracing::info!(voter = %self.target.node_id, "voter is reached again");
+            }
+            _ => {}
         }
     }
 

@@ -4,7 +4,7 @@
 //! to the last one applied, both of which are in the store, so state and last-applied can't come
 //! apart: not by a crash between two writes, because there is only one.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
@@ -13,6 +13,7 @@ use openraft::{
     EntryPayload, OptionalSend, RaftSnapshotBuilder,
     storage::{EntryResponder, RaftStateMachine},
 };
+use protocol::{BrokerId, bug};
 
 use super::{
     alarm::Alarm,
@@ -24,7 +25,7 @@ use super::{
     },
 };
 use crate::{
-    Error,
+    Error, Witness,
     published::{AppliedImage, Change, Published, signed},
 };
 
@@ -32,10 +33,44 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct StateMachine {
     snapshots: Arc<Snapshots>,
-    published: Arc<Published>,
+    shown: Shown,
     alarm: Arc<Alarm>,
     applied: AppliedImage,
     membership: StoredMembership,
+}
+
+/// To whom the state machine shows what it has applied.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// This node.
+    pub node: BrokerId,
+    pub published: Arc<Published>,
+    pub witness: Arc<dyn Witness>,
+}
+
+impl Shown {
+    fn applied(&self, entry: &Entry, records: &[MetadataRecord], applied: &AppliedImage) {
+        let Position { term, index } = entry.log_id.into();
+        self.witness.applied(self.node, term, index, records, &applied.image);
+    }
+
+    /// Shows what entries led to, one of which may have lowered the level of `metadata.version`. A
+    /// broker of an older build, for which that is done, could not read the changes before it: it
+    /// gets the image instead.
+    fn advanced(&self, applied: &AppliedImage, changes: Vec<Change>, was_lowered: bool) {
+        if was_lowered {
+            self.published.restart(applied.clone());
+        } else {
+            self.published.advance(applied.clone(), changes);
+        }
+    }
+
+    /// Tells of an image that doesn't come from the one before by entries.
+    fn restored(&self, applied: &AppliedImage) {
+        if let Some(Position { term, index }) = applied.last {
+            self.witness.restored(self.node, term, index, &applied.image);
+        }
+    }
 }
 
 impl StateMachine {
@@ -48,7 +83,7 @@ impl StateMachine {
     pub(crate) fn load(
         log: &LogStore,
         snapshots: Arc<Snapshots>,
-        published: Arc<Published>,
+        shown: Shown,
         alarm: Arc<Alarm>,
     ) -> Result<Self, Error> {
         let (applied, membership) = match snapshots.load()? {
@@ -58,8 +93,8 @@ impl StateMachine {
             }
             None => (AppliedImage::default(), StoredMembership::default()),
         };
-        published.restart(applied.clone());
-        let mut machine = Self { snapshots, published, alarm, applied, membership };
+        shown.published.restart(applied.clone());
+        let mut machine = Self { snapshots, shown, alarm, applied, membership };
 
         let next = machine.applied.last.map_or(0, |position| position.index + 1);
         let committed = log.committed()?.map(|id| id.index);
@@ -67,47 +102,52 @@ impl StateMachine {
         if entries.first().is_some_and(|entry| entry.log_id.index != next) {
             return Err(Error::Hole { index: next });
         }
-        let mut changes = Vec::new();
+        let (mut changes, mut was_lowered) = (Vec::new(), false);
         for entry in entries {
             if Some(entry.log_id.index) <= committed {
-                let (_, change) = machine.apply_entry(&entry)?;
-                changes.extend(change);
+                let applied = machine.apply_entry(&entry)?;
+                changes.extend(applied.change);
+                was_lowered |= applied.lowers_level;
             } else if let EntryPayload::Normal(proposal) = &entry.payload {
                 unpack(&entry, proposal)?;
             }
         }
-        machine.published.advance(machine.applied.clone(), changes);
+        machine.shown.advanced(&machine.applied, changes, was_lowered);
+        machine.shown.restored(&machine.applied);
         Ok(machine)
     }
 
     /// Applies the next entry.
-    fn apply_entry(&mut self, entry: &Entry) -> Result<(Outcome, Option<Change>), Error> {
+    fn apply_entry(&mut self, entry: &Entry) -> Result<Applied, Error> {
         let position = Position::from(entry.log_id);
         let _armed = self.alarm.arm(format!("entry {} of the metadata log", position.index));
         if let Some(last) = self.applied.last {
             assert!(position.index > last.index, "{position:?} is applied after {last:?}");
         }
-        let (outcome, change) = match &entry.payload {
-            EntryPayload::Blank => (Outcome::Nothing, None),
+        let applied = match &entry.payload {
+            EntryPayload::Blank => Applied::without_effect(Outcome::Nothing),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
-                (Outcome::Nothing, None)
+                Applied::without_effect(Outcome::Nothing)
             }
             // Decided on another image than it meets: the same no-op on every node.
             EntryPayload::Normal(proposal) if proposal.base != self.applied.changed => {
-                (Outcome::Stale, None)
+                Applied::without_effect(Outcome::Stale)
             }
             EntryPayload::Normal(proposal) => {
                 let records = unpack(entry, proposal)?;
                 let image = Arc::make_mut(&mut self.applied.image);
+                let level = image.metadata_version();
                 records.iter().for_each(|record| image.replay(record));
+                let lowers_level = image.metadata_version() < level;
                 self.applied.changed = Some(position);
                 let batch = proposal.batch.clone();
-                (Outcome::Replayed, Some(Change { index: signed(position.index), batch }))
+                let change = Some(Change { index: signed(position.index), batch });
+                Applied { outcome: Outcome::Replayed, records, change, lowers_level }
             }
         };
         self.applied.last = Some(position);
-        Ok((outcome, change))
+        Ok(applied)
     }
 
     fn meta(&self) -> SnapshotMeta {
@@ -115,6 +155,21 @@ impl StateMachine {
             last_log_id: self.applied.last.map(LogId::from),
             last_membership: self.membership.clone(),
         }
+    }
+}
+
+/// What came of an entry.
+struct Applied {
+    outcome: Outcome,
+    records: Vec<MetadataRecord>,
+    change: Option<Change>,
+    /// Whether it takes `metadata.version` down.
+    lowers_level: bool,
+}
+
+impl Applied {
+    fn without_effect(outcome: Outcome) -> Self {
+        Self { outcome, records: Vec::new(), change: None, lowers_level: false }
     }
 }
 
@@ -142,14 +197,16 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     where
         S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
     {
-        let (mut changes, mut answers) = (Vec::new(), Vec::new());
+        let (mut changes, mut answers, mut was_lowered) = (Vec::new(), Vec::new(), false);
         while let Some((entry, responder)) = entries.try_next().await? {
-            let (outcome, change) = self.apply_entry(&entry)?;
+            let Applied { outcome, records, change, lowers_level } = self.apply_entry(&entry)?;
+            self.shown.applied(&entry, &records, &self.applied);
             changes.extend(change);
+            was_lowered |= lowers_level;
             answers.extend(responder.map(|responder| (responder, outcome)));
         }
         // Shown before it's answered: who learns that a topic was created finds it.
-        self.published.advance(self.applied.clone(), changes);
+        self.shown.advanced(&self.applied, changes, was_lowered);
         for (responder, outcome) in answers {
             responder.send(outcome);
         }
@@ -161,6 +218,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             snapshots: self.snapshots.clone(),
             meta: self.meta(),
             applied: self.applied.clone(),
+            published: self.shown.published.clone(),
         }
     }
 
@@ -174,7 +232,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.snapshots.save(meta, image)?;
         self.applied = applied;
         self.membership = meta.last_membership.clone();
-        self.published.restart(self.applied.clone());
+        self.shown.published.restart(self.applied.clone());
+        self.shown.restored(&self.applied);
         Ok(())
     }
 
@@ -189,12 +248,18 @@ pub(crate) struct SnapshotBuilder {
     snapshots: Arc<Snapshots>,
     meta: SnapshotMeta,
     applied: AppliedImage,
+    /// What a snapshot must not be made of: it goes on.
+    published: Arc<Published>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = Bytes;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        if bug!(Q8) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            self.applied.image = self.published.current().image.clone();
+        }
         let image = snapshots::encode(&self.applied);
         self.snapshots.save(&self.meta, image.clone())?;
         Ok(Snapshot { meta: self.meta.clone(), snapshot: image })

@@ -46,12 +46,17 @@ every_message! {
     offset_for_leader_epoch: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
     describe_configs: DescribeConfigsRequest, DescribeConfigsResponse;
     create_partitions: CreatePartitionsRequest, CreatePartitionsResponse;
+    elect_leaders: ElectLeadersRequest, ElectLeadersResponse;
     incremental_alter_configs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    describe_quorum: DescribeQuorumRequest, DescribeQuorumResponse;
+    alter_partition: AlterPartitionRequest, AlterPartitionResponse;
+    update_features: UpdateFeaturesRequest, UpdateFeaturesResponse;
     envelope: EnvelopeRequest, EnvelopeResponse;
     describe_cluster: DescribeClusterRequest, DescribeClusterResponse;
     broker_registration: BrokerRegistrationRequest, BrokerRegistrationResponse;
     broker_heartbeat: BrokerHeartbeatRequest, BrokerHeartbeatResponse;
     allocate_producer_ids: AllocateProducerIdsRequest, AllocateProducerIdsResponse;
+    assign_replicas_to_dirs: AssignReplicasToDirsRequest, AssignReplicasToDirsResponse;
 }
 
 #[test]

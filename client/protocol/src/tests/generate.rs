@@ -133,7 +133,8 @@ macro_rules! generate_struct {
         $field:ident: $type:ty { $from:literal $(to $to:literal)? $(null $null:literal)? }
     )*}) => {
         impl $crate::tests::generate::Generate for $name {
-            #[allow(unused_mut, unused_variables, clippy::manual_range_contains)]
+            #[allow(unused_mut, unused_variables)]
+            #[allow(clippy::manual_range_contains, clippy::double_comparisons)]
             fn generate(choices: &mut $crate::tests::generate::Choices, version: i16) -> Self {
                 let mut value = Self::default();
                 $(

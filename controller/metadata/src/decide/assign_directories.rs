@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{BrokerEpoch, BrokerId, DirectoryId, ErrorCode, PartitionIndex, TopicId};
+use protocol::{
+    BrokerEpoch, BrokerId, DirectoryId, ErrorCode, PartitionIndex, TopicId,
+    api::assign_replicas_to_dirs::{
+        AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, AssignedDirectory,
+        AssignedDirectoryResult, AssignedPartitionResult, AssignedTopic, AssignedTopicResult,
+    },
+};
 
 use super::{Decision, Settings};
 use crate::{
@@ -10,7 +16,35 @@ use crate::{
     record::PartitionChangeRecord,
 };
 
+type Replica = (TopicId, PartitionIndex);
+
 impl ClusterImage {
+    /// [`ClusterImage::assign_directories`], as the request and its response have it. A replica
+    /// that is named twice is where it's named last.
+    pub fn assign_replicas_to_dirs(
+        &self,
+        request: &AssignReplicasToDirsRequest,
+        settings: &Settings,
+    ) -> Decision<AssignReplicasToDirsResponse> {
+        let directories: BTreeMap<Replica, DirectoryId> =
+            request.directories.iter().flat_map(replicas).collect();
+        let (id, epoch) = (request.broker_id, request.broker_epoch);
+        let Decision { records, response } =
+            self.assign_directories(id, epoch, &directories, settings);
+        let response = match response {
+            Err(error_code) => AssignReplicasToDirsResponse { error_code, ..Default::default() },
+            Ok(answers) => {
+                let answers = directories.into_keys().zip(answers).collect();
+                let directories = request.directories.iter().map(|dir| answered(dir, &answers));
+                AssignReplicasToDirsResponse {
+                    directories: directories.collect(),
+                    ..Default::default()
+                }
+            }
+        };
+        Decision { records, response }
+    }
+
     /// Notes the directories of a broker's replicas, so that the loss of one directory is the loss
     /// of its own replicas alone. One answer for each replica, in the order of the map.
     ///
@@ -39,11 +73,14 @@ impl ClusterImage {
             };
             answers.push(answer);
         }
-        // A replica whose directory was offline may lead from its new one.
-        let mut after = self.clone();
-        records.iter().for_each(|record| after.replay(record));
         if !records.is_empty() {
-            records.extend(after.partition_changes(&Turn::Rules, settings));
+            let mut after = self.clone();
+            records.iter().for_each(|record| after.replay(record));
+            // A replica whose directory was offline may lead from its new one. And one that nobody
+            // knew to be in a directory is lost with it, though that failed before.
+            let offline = directories.values().filter(|dir| !broker.has_online(**dir)).copied();
+            let turns = [Turn::LoseDirectories(id, offline.collect()), Turn::Rules];
+            records.extend(after.partition_changes_in_turn(&turns, settings));
         }
         Decision { records, response: Ok(answers) }
     }
@@ -73,6 +110,31 @@ impl ClusterImage {
             elr: is_lost.then(others),
             ..PartitionChangeRecord::default()
         }))
+    }
+}
+
+fn replicas(directory: &AssignedDirectory) -> impl Iterator<Item = (Replica, DirectoryId)> {
+    directory.topics.iter().flat_map(|topic| {
+        let replica = |index| ((topic.topic_id, index), directory.id);
+        topic.partitions.iter().map(move |partition| replica(partition.partition_index))
+    })
+}
+
+fn answered(
+    directory: &AssignedDirectory,
+    answers: &BTreeMap<Replica, ErrorCode>,
+) -> AssignedDirectoryResult {
+    let topic = |topic: &AssignedTopic| {
+        let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        let partitions = indexes.map(|partition_index| AssignedPartitionResult {
+            partition_index,
+            error_code: answers[&(topic.topic_id, partition_index)],
+        });
+        AssignedTopicResult { topic_id: topic.topic_id, partitions: partitions.collect() }
+    };
+    AssignedDirectoryResult {
+        id: directory.id,
+        topics: directory.topics.iter().map(topic).collect(),
     }
 }
 

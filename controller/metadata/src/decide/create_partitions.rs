@@ -11,7 +11,7 @@ use protocol::{
 };
 
 use super::{
-    DecideContext, Decision, Refusal,
+    Decision, Refusal,
     new_partitions::{PARTITIONS_PER_REQUEST_MAX, spend},
 };
 use crate::{ClusterImage, MetadataRecord, Topic, placement::Row, record::PartitionRecord};
@@ -21,7 +21,6 @@ impl ClusterImage {
     pub fn create_partitions(
         &self,
         request: &CreatePartitionsRequest,
-        context: &mut DecideContext<'_>,
     ) -> Decision<CreatePartitionsResponse> {
         let mut requested: BTreeMap<&TopicName, usize> = BTreeMap::new();
         for topic in &request.topics {
@@ -33,7 +32,7 @@ impl ClusterImage {
             // A name that comes twice gets one answer.
             let created = match requested.remove(&topic.name) {
                 None => continue,
-                Some(1) => self.add_partitions(topic, &mut left, context),
+                Some(1) => self.add_partitions(topic, &mut left),
                 Some(_) => Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name.")),
             };
             let mut result = CreatePartitionsTopicResult {
@@ -59,7 +58,6 @@ impl ClusterImage {
         &self,
         request: &CreatePartitionsTopic,
         left: &mut usize,
-        context: &mut DecideContext<'_>,
     ) -> Result<Vec<PartitionRecord>, Refusal> {
         let Some(topic) = self.topics().get(request.name.as_str()) else {
             return Err(Refusal::new(
@@ -75,7 +73,7 @@ impl ClusterImage {
         spend(left, additional)?;
         let indexes = (present..request.count).map(PartitionIndex);
         let Some(assignments) = &request.assignments else {
-            return self.place_more(topic, indexes, context);
+            return self.place_more(topic, indexes);
         };
         if assignments.len() != additional {
             return Err(Refusal::new(
@@ -102,15 +100,13 @@ impl ClusterImage {
         &self,
         topic: &Topic,
         indexes: impl Iterator<Item = PartitionIndex>,
-        context: &mut DecideContext<'_>,
     ) -> Result<Vec<PartitionRecord>, Refusal> {
-        let row = Row::of(self.brokers());
+        let row = Row::of(self.brokers(), self.topics());
         let replication_factor = replication_factor(topic).expect("a topic has a partition");
         row.check(replication_factor)?;
         let first = topic.partition(PartitionIndex(0)).map(|first| first.replicas[0]);
-        let start = first.and_then(|leader| row.position(leader)).unwrap_or_else(|| {
-            usize::try_from((context.placement_start)()).expect("a word has 32 bits")
-        });
+        let start = first.and_then(|leader| row.position(leader));
+        let start = start.unwrap_or_else(|| row.start());
         indexes
             .map(|index| {
                 let step = usize::try_from(index.0).expect("partitions are numbered from 0");

@@ -38,7 +38,7 @@ impl ClusterImage {
         }
         let mut creation = Creation {
             image: self,
-            row: Row::of(self.brokers()),
+            row: Row::of(self.brokers(), self.topics()),
             similar: self.similar_names(),
             partitions_left: PARTITIONS_PER_REQUEST_MAX,
             ids: BTreeSet::new(),
@@ -101,6 +101,7 @@ impl Creation<'_> {
             self.assign(topic, topic_id)?
         };
         // From here on the topic is as good as created.
+        partitions.iter().for_each(|partition| self.row.note(&partition.replicas));
         if let Some(key) = collision_key(topic.name.as_str()) {
             self.similar.insert(key, topic.name.clone());
         }
@@ -230,9 +231,8 @@ impl Creation<'_> {
             })?;
         spend(&mut self.partitions_left, partitions)?;
         self.row.check(replication_factor)?;
-        let start = usize::try_from((context.placement_start)()).expect("a word has 32 bits");
         (0..count)
-            .zip(start..)
+            .zip(self.row.start()..)
             .map(|(index, position)| {
                 let replicas = self.row.replicas(position, replication_factor);
                 self.image.new_partition(topic_id, PartitionIndex(index), replicas)

@@ -1,6 +1,14 @@
 //! Features: which levels the cluster has agreed to use (KIP-584).
 
-use protocol::ErrorCode;
+use std::collections::BTreeSet;
+
+use protocol::{
+    ErrorCode,
+    api::update_features::{
+        FeatureUpdateResult, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE, UPGRADE, UpdateFeaturesRequest,
+        UpdateFeaturesResponse,
+    },
+};
 
 use super::{Decision, Refusal};
 use crate::{ClusterImage, MetadataRecord, MetadataVersion, record::FeatureLevelRecord};
@@ -27,6 +35,9 @@ pub enum UpgradeType {
     UnsafeDowngrade,
 }
 
+/// The last version of the response that has a result for each feature.
+const RESULTS_UNTIL: i16 = 1;
+
 impl ClusterImage {
     /// What a new cluster starts with: the first records of its log.
     #[must_use]
@@ -35,8 +46,35 @@ impl ClusterImage {
         vec![FeatureLevelRecord { name, level }.into()]
     }
 
-    /// Finalises features. All of them or none: the answer is the first refusal.
+    /// Finalises features, as the request has it. `version` is its own: up to 1 it is answered for
+    /// each feature, and in 0 it says otherwise which way a level may go.
     pub fn update_features(
+        &self,
+        request: &UpdateFeaturesRequest,
+        version: i16,
+    ) -> Decision<UpdateFeaturesResponse> {
+        let Decision { records, response } = match wanted(request, version) {
+            Ok(updates) => self.finalise_features(&updates, request.validate_only),
+            Err(refusal) => Decision::unchanged(Err(refusal)),
+        };
+        let mut answer = UpdateFeaturesResponse::default();
+        match response {
+            Ok(()) if version > RESULTS_UNTIL => {}
+            Ok(()) => {
+                let names = request.feature_updates.iter().map(|update| update.feature.clone());
+                let result = |feature| FeatureUpdateResult { feature, ..Default::default() };
+                answer.results = names.map(result).collect();
+            }
+            Err(refusal) => {
+                answer.error_code = refusal.error;
+                answer.error_message = Some(refusal.message);
+            }
+        }
+        Decision { records, response: answer }
+    }
+
+    /// Finalises features. All of them or none: the answer is the first refusal.
+    pub fn finalise_features(
         &self,
         updates: &[FeatureUpdate],
         validate_only: bool,
@@ -55,6 +93,17 @@ impl ClusterImage {
             records.clear();
         }
         Decision { records, response: Ok(()) }
+    }
+
+    /// Whether there is anything that the level can't express.
+    fn loses_by(&self, update: &FeatureUpdate) -> bool {
+        let FeatureUpdate { name, level, .. } = update.clone();
+        if name != MetadataVersion::FEATURE || MetadataVersion::from_level(level).is_none() {
+            return false;
+        }
+        let mut after = self.clone();
+        after.replay(&FeatureLevelRecord { name, level }.into());
+        after.brokers() != self.brokers()
     }
 
     fn may_finalise(&self, update: &FeatureUpdate) -> Result<(), Refusal> {
@@ -76,9 +125,12 @@ impl ClusterImage {
         if *level > present && *upgrade_type != UpgradeType::Upgrade {
             return refuse("Can't upgrade the version of this feature by a downgrade.");
         }
-        // The records of the higher level are in the log and in snapshots already.
-        if *level < present && name == MetadataVersion::FEATURE {
-            return refuse("The metadata can't be written as an earlier version had it.");
+        if *level < present && *upgrade_type == UpgradeType::SafeDowngrade && self.loses_by(update)
+        {
+            return refuse(
+                "Refusing to perform the requested downgrade because it might delete metadata \
+                 information.",
+            );
         }
         if name == MetadataVersion::FEATURE && MetadataVersion::from_level(*level).is_none() {
             return refuse(&format!(
@@ -103,6 +155,30 @@ impl ClusterImage {
         }
         Ok(())
     }
+}
+
+/// What a request asks for.
+fn wanted(request: &UpdateFeaturesRequest, version: i16) -> Result<Vec<FeatureUpdate>, Refusal> {
+    let mut named = BTreeSet::new();
+    let mut updates = Vec::with_capacity(request.feature_updates.len());
+    for update in &request.feature_updates {
+        if !named.insert(&update.feature) {
+            let message = "Each feature must appear at most once.";
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        }
+        let upgrade_type = match (version, update.allow_downgrade, update.upgrade_type) {
+            (0, true, _) | (1.., _, SAFE_DOWNGRADE) => UpgradeType::SafeDowngrade,
+            (0, false, _) | (1.., _, UPGRADE) => UpgradeType::Upgrade,
+            (1.., _, UNSAFE_DOWNGRADE) => UpgradeType::UnsafeDowngrade,
+            _ => {
+                let message = "The controller does not support the given upgrade type.";
+                return Err(Refusal::new(ErrorCode::InvalidUpdateVersion, message));
+            }
+        };
+        let (name, level) = (update.feature.clone(), update.max_version_level);
+        updates.push(FeatureUpdate { name, level, upgrade_type });
+    }
+    Ok(updates)
 }
 
 #[cfg(test)]

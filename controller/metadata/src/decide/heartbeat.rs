@@ -7,8 +7,9 @@ use protocol::{
 
 use super::{Decision, Settings};
 use crate::{
-    BrokerRegistration, ClusterImage, MetadataRecord, election::Turn,
-    record::BrokerRegistrationChangeRecord,
+    BrokerRegistration, ClusterImage, MetadataRecord,
+    election::Turn,
+    record::{BrokerRegistrationChangeRecord, FenceReason},
 };
 
 impl ClusterImage {
@@ -46,17 +47,19 @@ impl ClusterImage {
             Step::Unfence => {
                 Decision { records: self.unfence(broker, settings), response: answer(false, false) }
             }
-            Step::Fence => {
-                Decision { records: self.fence(broker, settings), response: answer(true, false) }
-            }
+            Step::Fence => Decision {
+                records: self.fence(broker, FenceReason::Wish, settings),
+                response: answer(true, false),
+            },
             Step::LeadOut => Decision {
                 records: self.lead_out(broker, settings),
                 response: answer(false, false),
             },
             Step::ShutDown if broker.fenced => Decision::unchanged(answer(true, true)),
-            Step::ShutDown => {
-                Decision { records: self.fence(broker, settings), response: answer(true, true) }
-            }
+            Step::ShutDown => Decision {
+                records: self.fence(broker, FenceReason::ShutDown, settings),
+                response: answer(true, true),
+            },
         }
     }
 
@@ -67,18 +70,28 @@ impl ClusterImage {
         &self,
         id: BrokerId,
         epoch: BrokerEpoch,
+        reason: FenceReason,
         settings: &Settings,
     ) -> Decision<()> {
         match self.registration(id, epoch) {
             Ok(broker) if !broker.fenced => {
-                Decision { records: self.fence(broker, settings), response: () }
+                Decision { records: self.fence(broker, reason, settings), response: () }
             }
             _ => Decision::unchanged(()),
         }
     }
 
-    fn fence(&self, broker: &BrokerRegistration, settings: &Settings) -> Vec<MetadataRecord> {
-        let change = BrokerRegistrationChangeRecord { fenced: Some(true), ..change_of(broker) };
+    fn fence(
+        &self,
+        broker: &BrokerRegistration,
+        reason: FenceReason,
+        settings: &Settings,
+    ) -> Vec<MetadataRecord> {
+        let change = BrokerRegistrationChangeRecord {
+            fenced: Some(true),
+            fence_reason: self.expressible(reason),
+            ..change_of(broker)
+        };
         self.change_broker(change, &Turn::Out(broker.id), settings)
     }
 

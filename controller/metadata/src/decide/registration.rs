@@ -1,15 +1,20 @@
 //! Brokers register, come back, and go.
 
+use std::collections::BTreeSet;
+
 use protocol::{
-    BrokerEpoch, BrokerId, ErrorCode,
+    BrokerEpoch, BrokerId, DirectoryId, ErrorCode,
     api::broker_registration::{BrokerRegistrationRequest, BrokerRegistrationResponse},
+    bug,
 };
 
 use super::{DecideContext, Decision, Refusal, Settings};
 use crate::{
     BrokerRegistration, ClusterImage,
     election::Turn,
-    record::{BrokerEndpoint, BrokerFeature, RegisterBrokerRecord, UnregisterBrokerRecord},
+    record::{
+        BrokerEndpoint, BrokerFeature, FenceReason, RegisterBrokerRecord, UnregisterBrokerRecord,
+    },
 };
 
 impl ClusterImage {
@@ -18,7 +23,8 @@ impl ClusterImage {
     ///
     /// A new incarnation loses what the old one had: it leaves the in-sync replicas. If the old
     /// one didn't stop cleanly, its log may lack what it acknowledged, so it isn't eligible to lead
-    /// either (KIP-966): the clean-shutdown marker names the epoch that stopped cleanly.
+    /// either (KIP-966): the clean-shutdown marker names the epoch that stopped cleanly. Nor is it
+    /// where its log was in a directory that it no longer has, however it stopped.
     pub fn register_broker(
         &self,
         request: &BrokerRegistrationRequest,
@@ -36,28 +42,30 @@ impl ClusterImage {
         let mut records = Vec::new();
         match known {
             // The same process asks again, because the first answer was lost or a listener moved.
-            Some(known) if known.incarnation_id == request.incarnation_id => {
+            Some(known) if is_known_as(known, request, session_is_alive) => {
+                record.incarnation_id = known.incarnation_id;
                 record.broker_epoch = known.epoch;
                 record.registered_after = known.registered_after;
                 record.fenced = known.fenced;
+                record.fence_reason = known.fence_reason;
                 record.in_controlled_shutdown = known.in_controlled_shutdown;
             }
             _ => {
                 record.broker_epoch = BrokerEpoch(self.brokers().last_epoch().0 + 1);
                 record.registered_after = context.applied;
                 record.fenced = true;
+                record.fence_reason = self.expressible(FenceReason::Starting);
             }
         }
         let broker_epoch = record.broker_epoch;
-        if let Some(known) = known
-            && known.epoch != broker_epoch
-        {
-            let turn = if known.epoch == request.previous_broker_epoch {
-                Turn::Out(known.id)
-            } else {
-                Turn::OutUncleanly(known.id)
-            };
-            records.extend(self.partition_changes(&turn, context.settings));
+        if let Some(known) = known {
+            let mut turns = vec![Turn::LoseDirectories(known.id, lost_directories(known, request))];
+            if known.epoch != broker_epoch {
+                let is_clean = known.epoch == request.previous_broker_epoch || bug!(R4);
+                let out = if is_clean { Turn::Out } else { Turn::OutUncleanly };
+                turns.push(out(known.id));
+            }
+            records.extend(self.partition_changes_in_turn(&turns, context.settings));
         }
         records.push(record.into());
         let response =
@@ -81,7 +89,7 @@ impl ClusterImage {
         // Two processes with one id, or one that restarted faster than its session ends. One that
         // shuts down has said that it goes.
         if let Some(known) = known
-            && known.incarnation_id != request.incarnation_id
+            && !is_known_as(known, request, session_is_alive)
             && session_is_alive
             && !known.in_controlled_shutdown
         {
@@ -118,6 +126,29 @@ impl ClusterImage {
         records.push(UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch }.into());
         Decision { records, response: Ok(()) }
     }
+}
+
+/// Whether it's the process that is registered already, and not one that took its place.
+fn is_known_as(
+    known: &BrokerRegistration,
+    request: &BrokerRegistrationRequest,
+    session_is_alive: bool,
+) -> bool {
+    known.incarnation_id == request.incarnation_id || (bug!(Q13) && session_is_alive)
+}
+
+/// The directories that a broker had and has no longer. A replica that wasn't said to be in any may
+/// have been in one of them.
+fn lost_directories(
+    known: &BrokerRegistration,
+    request: &BrokerRegistrationRequest,
+) -> BTreeSet<DirectoryId> {
+    let had = known.log_dirs.iter().copied();
+    let mut lost: BTreeSet<_> = had.filter(|dir| !request.log_dirs.contains(dir)).collect();
+    if !lost.is_empty() {
+        lost.insert(DirectoryId::ZERO);
+    }
+    lost
 }
 
 /// Two listeners of one name, or two log directories of one id.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use protocol::{BrokerEpoch, BrokerId, DirectoryId, Uuid};
 
 use crate::record::{
-    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, LastBrokerEpochRecord,
-    RegisterBrokerRecord, UnregisterBrokerRecord,
+    BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, FenceReason,
+    LastBrokerEpochRecord, RegisterBrokerRecord, UnregisterBrokerRecord,
 };
 
 /// The brokers by id, and the last epoch that was given to any.
@@ -36,6 +36,8 @@ pub struct BrokerRegistration {
     pub rack: Option<String>,
     /// Whether it is out: it leads nothing and clients don't hear of it.
     pub fenced: bool,
+    /// Why it is.
+    pub fence_reason: FenceReason,
     /// Whether it is on its way out: it takes no leadership.
     pub in_controlled_shutdown: bool,
     /// The log directories that are online, ascending.
@@ -72,6 +74,7 @@ impl BrokerRegistration {
             features: self.features.clone(),
             rack: self.rack.clone(),
             fenced: self.fenced,
+            fence_reason: self.fence_reason,
             in_controlled_shutdown: self.in_controlled_shutdown,
             log_dirs: self.log_dirs.clone(),
         }
@@ -89,6 +92,7 @@ impl From<&RegisterBrokerRecord> for BrokerRegistration {
             features: record.features.clone(),
             rack: record.rack.clone(),
             fenced: record.fenced,
+            fence_reason: record.fence_reason,
             in_controlled_shutdown: record.in_controlled_shutdown,
             log_dirs: record.log_dirs.clone(),
         }
@@ -163,12 +167,22 @@ impl Brokers {
         let broker = Arc::make_mut(broker);
         if let Some(fenced) = record.fenced {
             broker.fenced = fenced;
+            broker.fence_reason = record.fence_reason;
         }
         if let Some(in_controlled_shutdown) = record.in_controlled_shutdown {
             broker.in_controlled_shutdown = in_controlled_shutdown;
         }
         if let Some(log_dirs) = &record.log_dirs {
             broker.log_dirs.clone_from(log_dirs);
+        }
+    }
+
+    /// Forgets why brokers are fenced: the level of `metadata.version` can't say it any more.
+    pub(super) fn forget_fence_reasons(&mut self) {
+        for broker in self.by_id.values_mut() {
+            if broker.fence_reason != FenceReason::default() {
+                Arc::make_mut(broker).fence_reason = FenceReason::default();
+            }
         }
     }
 

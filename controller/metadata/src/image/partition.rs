@@ -49,8 +49,14 @@ impl Partition {
         config.min_insync_replicas.min(self.replicas.len())
     }
 
+    /// Whether the first replica leads.
+    #[must_use]
+    pub fn has_preferred_leader(&self) -> bool {
+        self.leader.is_some() && self.leader == self.replicas.first().copied()
+    }
+
     /// Applies what changed. This is the only place where epochs are raised.
-    pub(super) fn change(&mut self, record: &PartitionChangeRecord) {
+    pub(crate) fn change(&mut self, record: &PartitionChangeRecord) {
         if let Some(isr) = &record.isr {
             self.isr.clone_from(isr);
         }

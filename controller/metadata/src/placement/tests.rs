@@ -9,6 +9,7 @@ fn row(racks: &[Option<&str>]) -> Row {
     let place = |(id, rack): (i32, &Option<&str>)| Place {
         broker: BrokerId(id),
         rack: rack.map(str::to_owned),
+        preferred_by: 0,
     };
     Row { unfenced: alternate((1..).zip(racks).map(place).collect()), fenced: Vec::new() }
 }
@@ -31,6 +32,31 @@ fn followers_move_on_each_time_round() {
 }
 
 #[test]
+fn small_topics_come_out_as_evenly_as_a_large_one() {
+    let mut row = row(&[None; 3]);
+    let mut placed = Vec::new();
+    for _ in 0..9 {
+        let replicas = row.replicas(row.start(), 2);
+        row.note(&replicas);
+        placed.push(replicas);
+    }
+    let large = place(&row, 9, 2);
+    assert_eq!(
+        placed,
+        large.iter().map(|ids| crate::test_cluster::brokers(ids)).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_topic_starts_where_fewest_lead() {
+    let mut row = row(&[None; 3]);
+    [1, 1, 2].iter().for_each(|id| row.note(&[BrokerId(*id)]));
+    assert_eq!(row.replicas(row.start(), 1), [BrokerId(3)]);
+    row.note(&[BrokerId(3)]);
+    assert_eq!(row.replicas(row.start(), 1), [BrokerId(2)]);
+}
+
+#[test]
 fn racks_alternate_among_leaders() {
     let row = row(&[Some("a"), Some("a"), Some("b"), Some("b")]);
     let leaders: Vec<i32> = place(&row, 4, 1).into_iter().map(|r| r[0]).collect();
@@ -50,7 +76,7 @@ fn replicas_go_to_racks_that_have_none() {
 #[test]
 fn a_fenced_broker_follows_where_it_must_and_never_leads() {
     let mut row = row(&[None; 2]);
-    row.fenced.push(Place { broker: BrokerId(9), rack: Some("far".to_owned()) });
+    row.fenced.push(Place { broker: BrokerId(9), rack: Some("far".to_owned()), preferred_by: 0 });
     assert!(place(&row, 4, 2).iter().flatten().all(|id| *id != 9));
     for replicas in place(&row, 4, 3) {
         assert_eq!(replicas.last(), Some(&9));

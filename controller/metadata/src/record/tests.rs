@@ -50,6 +50,7 @@ fn samples() -> Vec<MetadataRecord> {
         }],
         rack: Some("r".to_owned()),
         fenced: true,
+        fence_reason: FenceReason::Silent,
         in_controlled_shutdown: true,
         log_dirs: vec![ID],
     };
@@ -59,6 +60,7 @@ fn samples() -> Vec<MetadataRecord> {
         fenced: Some(false),
         in_controlled_shutdown: Some(true),
         log_dirs: Some(Vec::new()),
+        fence_reason: FenceReason::ShutDown,
     };
     let config = ConfigRecord {
         resource_type: 2,

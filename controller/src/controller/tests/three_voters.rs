@@ -14,15 +14,48 @@ use super::*;
 /// What answers at one voter's address: a controller, or nobody while it's down.
 type Seat = Arc<Mutex<Option<Arc<Controller>>>>;
 
-struct Three {
-    stores: MemoryStores,
-    configs: Vec<ControllerConfig>,
+pub(super) struct Three {
+    pub(super) stores: MemoryStores,
+    pub(super) configs: Vec<ControllerConfig>,
     seats: Vec<Seat>,
+    addresses: BTreeMap<BrokerId, VoterEndpoint>,
 }
 
 impl Three {
     async fn start(change: impl Fn(&mut ControllerConfig)) -> Self {
-        let (mut voters, mut seats) = (std::collections::BTreeMap::new(), Vec::new());
+        let three = Self::formatted(change).await;
+        for number in 0..3 {
+            three.up(number).await;
+        }
+        three
+    }
+
+    /// Three that know each other's addresses only, and don't run yet.
+    pub(super) async fn listed() -> Self {
+        let mut three = Self::formatted(|_| {}).await;
+        three.stores = MemoryStores::default();
+        let listed: BTreeMap<_, _> = three.addresses.clone();
+        for config in &mut three.configs {
+            config.listed_voters = listed.clone();
+        }
+        for number in 0..3 {
+            three.format_listed(number, 1);
+        }
+        three
+    }
+
+    /// Gives a voter an empty disk, the how-manieth it is.
+    pub(super) fn format_listed(&mut self, number: usize, disk: u8) {
+        let node_id = self.configs[number].node_id;
+        let key = VoterKey { node_id, directory_id: Uuid([disk; 16]) };
+        let dir = PathBuf::from(format!("metadata-{node_id}-{disk}"));
+        let voters = BTreeMap::new();
+        format(&self.stores, &dir, &Format { cluster_id: CLUSTER.into(), key, voters }).unwrap();
+        self.configs[number].store_dir = dir;
+    }
+
+    async fn formatted(change: impl Fn(&mut ControllerConfig)) -> Self {
+        let (mut voters, mut seats) = (BTreeMap::new(), Vec::new());
         for number in 1..=3_u8 {
             let listener = Tcp.listen("127.0.0.1", 0).await.unwrap();
             let key =
@@ -44,30 +77,27 @@ impl Three {
             change(&mut config);
             configs.push(config);
         }
-        let three = Self { stores, configs, seats };
-        for number in 0..3 {
-            three.up(number).await;
-        }
-        three
+        let addresses = voters.into_iter().map(|(key, at)| (key.node_id, at)).collect();
+        Self { stores, configs, seats, addresses }
     }
 
-    async fn up(&self, number: usize) {
+    pub(super) async fn up(&self, number: usize) {
         let doors = doors(self.stores.clone());
         let controller = Controller::start(self.configs[number].clone(), doors).await.unwrap();
         *locked(&self.seats[number]) = Some(Arc::new(controller));
     }
 
-    async fn down(&self, number: usize) {
+    pub(super) async fn down(&self, number: usize) {
         let controller = locked(&self.seats[number]).take().unwrap();
         controller.shut_down().await;
     }
 
-    fn running(&self) -> Vec<Arc<Controller>> {
+    pub(super) fn running(&self) -> Vec<Arc<Controller>> {
         self.seats.iter().filter_map(|seat| locked(seat).clone()).collect()
     }
 
     /// The number of the active controller, as soon as there is one.
-    async fn active(&self) -> usize {
+    pub(super) async fn active(&self) -> usize {
         eventually(|| {
             let is_active = |seat: &Seat| locked(seat).as_ref().is_some_and(|it| it.is_active());
             self.seats.iter().position(is_active)
@@ -75,12 +105,12 @@ impl Three {
         .await
     }
 
-    fn at(&self, number: usize) -> Arc<Controller> {
+    pub(super) fn at(&self, number: usize) -> Arc<Controller> {
         locked(&self.seats[number]).clone().unwrap()
     }
 
     /// Creates a topic at whichever controller is active, however often that changes.
-    async fn create(&self, name: &str) {
+    pub(super) async fn create(&self, name: &str) {
         for _ in 0..100 {
             let active = self.at(self.active().await);
             if heartbeat_of_a_broker(&active).await.is_ok()
@@ -97,7 +127,7 @@ impl Three {
     }
 
     /// Waits until all that run know these topics, and the same of everything.
-    async fn agree_on(&self, names: &[&str]) {
+    pub(super) async fn agree_on(&self, names: &[&str]) {
         eventually(|| {
             let running = self.running();
             let first = running[0].image();
@@ -123,7 +153,7 @@ async fn heartbeat_of_a_broker(active: &Controller) -> Result<(), ErrorCode> {
     active.broker_heartbeat(request).await.map(drop)
 }
 
-async fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(super) async fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             match look() {
@@ -164,6 +194,11 @@ async fn answer_all(mut stream: Stream, seat: Seat) {
                 let request = RaftSnapshotRequest::read(&mut from, header.api_version).unwrap();
                 answer::<RaftSnapshotRequest>(&header, controller.raft_snapshot(request).await)
             }
+            ApiKey::VoterIdentity => {
+                let request = VoterIdentityRequest::read(&mut from, header.api_version).unwrap();
+                let identity = controller.voter_identity(request).await.unwrap();
+                answer::<VoterIdentityRequest>(&header, identity)
+            }
             other => panic!("{other:?}"),
         };
         if write_frame(&mut stream, &chunks.finish()).await.is_err() {
@@ -187,6 +222,7 @@ fn versions() -> ApiVersionsResponse {
         (ApiKey::RaftAppend, RaftAppendRequest::VERSIONS),
         (ApiKey::RaftVote, RaftVoteRequest::VERSIONS),
         (ApiKey::RaftSnapshot, RaftSnapshotRequest::VERSIONS),
+        (ApiKey::VoterIdentity, VoterIdentityRequest::VERSIONS),
     ];
     let range = |(key, versions): (ApiKey, std::ops::RangeInclusive<i16>)| ApiVersion {
         api_key: key as i16,

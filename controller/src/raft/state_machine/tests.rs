@@ -32,7 +32,9 @@ impl From<u64> for VoterKey {
 fn open(store: Arc<dyn Store>) -> Result<(LogStore, StateMachine), Error> {
     let log = LogStore::new(store.clone());
     let snapshots = Arc::new(Snapshots::new(store));
-    let machine = StateMachine::load(&log, snapshots, Arc::default(), Arc::default())?;
+    let shown =
+        Shown { node: BrokerId(1), published: Arc::default(), witness: Arc::new(crate::Nobody) };
+    let machine = StateMachine::load(&log, snapshots, shown, Arc::default())?;
     Ok((log, machine))
 }
 

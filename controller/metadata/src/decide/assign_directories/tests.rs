@@ -66,11 +66,42 @@ fn a_replica_whose_disk_was_replaced_leads_only_as_the_last_one_known() {
     let previous = cluster.epoch(1);
     register(&mut cluster, vec![directory(1, 1), directory(1, 3)], previous);
     let partition = cluster.partition("t", 1);
-    assert_eq!((partition.leader, &partition.elr), (None, &vec![BrokerId(1)]));
+    assert_eq!((partition.leader, &partition.elr), (None, &vec![]));
+    assert_eq!(partition.last_known_elr, [BrokerId(1)]);
+    assert_eq!(cluster.partition("t", 0).leader, Some(BrokerId(1)));
+    cluster.check();
     assert_eq!(assign(&mut cluster, topic, &[(1, 3)]), Ok(vec![ErrorCode::None]));
     let partition = cluster.partition("t", 1);
     assert_eq!(partition.leader, Some(BrokerId(1)));
     assert_eq!(partition.leader_recovery_state, crate::LeaderRecoveryState::Recovering);
+    cluster.check();
+}
+
+#[test]
+fn a_replica_that_says_where_it_is_before_its_broker_is_back_leads_when_it_is() {
+    let (mut cluster, topic) = cluster();
+    let mut request = cluster.registration(1);
+    request.log_dirs = vec![directory(1, 3)];
+    cluster.decide(|image, context| image.register_broker(&request, false, context));
+    assert_eq!(assign(&mut cluster, topic, &[(0, 3)]), Ok(vec![ErrorCode::None]));
+    assert_eq!(cluster.partition("t", 0).leader, None);
+    cluster.unfence(1);
+    assert_eq!(cluster.partition("t", 0).leader, Some(BrokerId(1)));
+    assert_eq!(cluster.partition("t", 1).leader, None);
+    cluster.check();
+}
+
+#[test]
+fn a_replica_in_a_directory_that_failed_before_it_was_noted_is_lost_with_it() {
+    let (mut cluster, _) = cluster();
+    cluster.join(2);
+    let topic = cluster.create_on("new", &[&[1, 2], &[1, 2]]);
+    cluster.heartbeat(1, |request| request.offline_log_dirs = vec![directory(1, 2)]);
+    assert_eq!(cluster.partition("new", 1).leader, Some(BrokerId(1)));
+    assign(&mut cluster, topic, &[(0, 1), (1, 2)]).unwrap();
+    assert_eq!(cluster.partition("new", 0).leader, Some(BrokerId(1)));
+    let partition = cluster.partition("new", 1);
+    assert_eq!((partition.leader, &partition.isr), (Some(BrokerId(2)), &vec![BrokerId(2)]));
     cluster.check();
 }
 

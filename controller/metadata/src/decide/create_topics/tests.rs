@@ -103,15 +103,17 @@ fn a_new_topic_has_an_id_leaders_and_replicas_in_sync() {
 }
 
 #[test]
-fn placement_starts_where_the_caller_says() {
+fn a_topic_starts_where_the_ones_before_ended() {
     let mut cluster = TestCluster::of(3);
-    cluster.placement_start = u32::MAX;
-    cluster.create(topic("t", 2, 1, &[]));
-    // 4294967295 is a multiple of three.
-    assert_eq!(cluster.partition("t", 0).replicas, brokers(&[1]));
-    cluster.placement_start = 1;
-    cluster.create(topic("u", 2, 1, &[]));
-    assert_eq!(cluster.partition("u", 0).replicas, brokers(&[2]));
+    let request = CreateTopicsRequest {
+        topics: vec![topic("t", 2, 1, &[]), topic("u", 2, 1, &[])],
+        ..CreateTopicsRequest::default()
+    };
+    cluster.decide(|image, context| image.create_topics(&request, context));
+    cluster.create(topic("v", 2, 1, &[]));
+    let leaders = ["t", "u", "v"].map(|name| [0, 1].map(|i| cluster.partition(name, i).leader));
+    let expected = [[1, 2], [3, 1], [2, 3]].map(|ids| ids.map(|id| Some(BrokerId(id))));
+    assert_eq!(leaders, expected);
 }
 
 #[test]

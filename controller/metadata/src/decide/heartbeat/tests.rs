@@ -101,10 +101,12 @@ fn fencing_means_one_registration_and_no_later_one() {
     let old = cluster.epoch(1);
     cluster.register(1, old).unwrap();
     cluster.unfence(1);
-    let decision = cluster.image.fence_broker(BrokerId(1), old, &cluster.settings);
+    let decision =
+        cluster.image.fence_broker(BrokerId(1), old, FenceReason::Silent, &cluster.settings);
     assert_eq!(decision.records, []);
     cluster.fence(1);
     let epoch = cluster.epoch(1);
-    let decision = cluster.image.fence_broker(BrokerId(1), epoch, &cluster.settings);
+    let decision =
+        cluster.image.fence_broker(BrokerId(1), epoch, FenceReason::Silent, &cluster.settings);
     assert_eq!(decision.records, [], "it is fenced already");
 }

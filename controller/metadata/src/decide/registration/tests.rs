@@ -1,7 +1,10 @@
 use protocol::api::broker_registration::Listener;
 
 use super::*;
-use crate::{record::FeatureLevelRecord, test_cluster::TestCluster};
+use crate::{
+    record::FeatureLevelRecord,
+    test_cluster::{TestCluster, directory},
+};
 
 fn answer(
     cluster: &mut TestCluster,
@@ -64,13 +67,14 @@ fn a_process_that_shuts_down_makes_room_for_the_next_at_once() {
 #[test]
 fn what_does_not_fit_the_cluster_is_refused() {
     type Spoil = fn(&mut BrokerRegistrationRequest);
-    let cases: [(Spoil, ErrorCode); 6] = [
+    let cases: [(Spoil, ErrorCode); 7] = [
         (|request| request.cluster_id = "other".to_owned(), ErrorCode::InconsistentClusterId),
         (|request| request.listeners.clear(), ErrorCode::InvalidRegistration),
         (|request| request.broker_id = BrokerId(-1), ErrorCode::InvalidRegistration),
         (|request| request.log_dirs.push(request.log_dirs[0]), ErrorCode::InvalidRegistration),
         (|request| request.features.clear(), ErrorCode::UnsupportedVersion),
-        (|request| request.features[0].min_supported_version = 2, ErrorCode::UnsupportedVersion),
+        (|request| request.features[0].min_supported_version = 99, ErrorCode::UnsupportedVersion),
+        (|request| request.features[0].max_supported_version = 1, ErrorCode::UnsupportedVersion),
     ];
     for (spoil, error) in cases {
         let mut cluster = TestCluster::of(1);
@@ -113,4 +117,48 @@ fn a_broker_that_nobody_knows_cannot_be_unregistered() {
     let refusal = answer.unwrap_err();
     assert_eq!(refusal.error, ErrorCode::BrokerIdNotRegistered);
     assert_eq!(refusal.message, "Broker ID 2 is not currently registered");
+}
+
+/// A broker with two directories that stopped cleanly, and is back with one of them replaced.
+fn back_with_another_directory(cluster: &mut TestCluster) {
+    let previous_broker_epoch = cluster.epoch(1);
+    let request = BrokerRegistrationRequest {
+        previous_broker_epoch,
+        log_dirs: vec![directory(1, 1), directory(1, 3)],
+        ..cluster.registration(1)
+    };
+    assert_eq!(answer(cluster, &request, false).error_code, ErrorCode::None);
+    cluster.unfence(1);
+}
+
+#[test]
+fn what_was_in_a_replaced_directory_is_not_eligible_however_cleanly_the_broker_stopped() {
+    let mut cluster = TestCluster::empty();
+    let request = BrokerRegistrationRequest {
+        log_dirs: vec![directory(1, 1), directory(1, 2)],
+        ..cluster.registration(1)
+    };
+    answer(&mut cluster, &request, false);
+    cluster.unfence(1);
+    cluster.join(2);
+    // Nobody knows yet in which of its two directories broker 1 has them.
+    cluster.create_on("shared", &[&[1, 2]]);
+    cluster.create_on("alone", &[&[1]]);
+    back_with_another_directory(&mut cluster);
+    assert_eq!(cluster.partition("shared", 0).leader, Some(BrokerId(2)));
+    let alone = cluster.partition("alone", 0);
+    assert_eq!(alone.leader_recovery_state, crate::LeaderRecoveryState::Recovering);
+    cluster.check();
+}
+
+#[test]
+fn a_replica_in_another_directory_keeps_its_log_and_its_standing() {
+    let mut cluster = TestCluster::of(1);
+    cluster.create_on("t", &[&[1]]);
+    assert_eq!(cluster.partition("t", 0).directories, [directory(1, 1)]);
+    back_with_another_directory(&mut cluster);
+    let partition = cluster.partition("t", 0);
+    assert_eq!(partition.leader, Some(BrokerId(1)));
+    assert_eq!(partition.leader_recovery_state, crate::LeaderRecoveryState::Recovered);
+    cluster.check();
 }
