@@ -5,7 +5,9 @@
 
 mod active_controller;
 mod allocate_producer_ids;
+mod alter_partition;
 mod api_versions;
+mod assign_replicas_to_dirs;
 mod broker_heartbeat;
 mod broker_registration;
 mod create_partitions;
@@ -14,6 +16,8 @@ mod current_leaders;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_quorum;
+mod elect_leaders;
 mod envelope;
 mod error;
 mod fetch;
@@ -26,6 +30,7 @@ mod metadata_poll;
 mod offset_for_leader_epoch;
 mod produce;
 mod quorum;
+mod update_features;
 
 use std::{ops::RangeInclusive, sync::Arc};
 
@@ -98,16 +103,22 @@ const SERVED: &[Served] = &[
     Served::new::<message::offset_for_leader_epoch::OffsetForLeaderEpochRequest>(On::Brokers),
     Served::new::<message::describe_configs::DescribeConfigsRequest>(On::Brokers),
     Served::new::<message::create_partitions::CreatePartitionsRequest>(On::Both),
+    Served::new::<message::elect_leaders::ElectLeadersRequest>(On::Both),
     Served::new::<message::incremental_alter_configs::IncrementalAlterConfigsRequest>(On::Both),
+    Served::new::<message::describe_quorum::DescribeQuorumRequest>(On::Both),
+    Served::new::<message::alter_partition::AlterPartitionRequest>(On::Controllers),
+    Served::new::<message::update_features::UpdateFeaturesRequest>(On::Both),
     Served::new::<message::envelope::EnvelopeRequest>(On::Controllers),
     Served::new::<message::describe_cluster::DescribeClusterRequest>(On::Both),
     Served::new::<message::broker_registration::BrokerRegistrationRequest>(On::Controllers),
     Served::new::<message::broker_heartbeat::BrokerHeartbeatRequest>(On::Controllers),
     Served::new::<message::allocate_producer_ids::AllocateProducerIdsRequest>(On::Controllers),
+    Served::new::<message::assign_replicas_to_dirs::AssignReplicasToDirsRequest>(On::Controllers),
     Served::new::<controller::message::append::RaftAppendRequest>(On::Controllers),
     Served::new::<controller::message::vote::RaftVoteRequest>(On::Controllers),
     Served::new::<controller::message::snapshot::RaftSnapshotRequest>(On::Controllers),
     Served::new::<controller::metadata_poll::MetadataPollRequest>(On::Controllers),
+    Served::new::<controller::founding::VoterIdentityRequest>(On::Controllers),
 ];
 
 /// Starts a request: decodes it, does what has to be done in order, and says how it is answered.
@@ -180,9 +191,15 @@ impl Incoming {
             ApiKey::RaftVote => Box::pin(self.answer(quorum::vote)),
             ApiKey::RaftSnapshot => Box::pin(self.answer(quorum::snapshot)),
             ApiKey::MetadataPoll => Box::pin(self.answer(metadata_poll::handle)),
+            ApiKey::VoterIdentity => Box::pin(self.answer(quorum::identity)),
             ApiKey::IncrementalAlterConfigs => {
                 Box::pin(self.answer(incremental_alter_configs::handle))
             }
+            ApiKey::AlterPartition => Box::pin(self.answer(alter_partition::handle)),
+            ApiKey::ElectLeaders => Box::pin(self.answer(elect_leaders::handle)),
+            ApiKey::DescribeQuorum => Box::pin(self.answer(describe_quorum::handle)),
+            ApiKey::UpdateFeatures => Box::pin(self.answer(update_features::handle)),
+            ApiKey::AssignReplicasToDirs => Box::pin(self.answer(assign_replicas_to_dirs::handle)),
         }
     }
 

@@ -26,8 +26,9 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
+    active_controller::ActiveController,
     config::BrokerConfig,
-    controller_channel::{ChannelTimeouts, ControllerChannel},
+    controller_channel::{ChannelError, ChannelTimeouts, ControllerChannel},
     doors::Doors,
     fetch_session::FetchSessions,
     log_dirs::LogDirs,
@@ -43,6 +44,9 @@ use crate::{
 /// After a forwarded change succeeded, its answer waits this long for the change to show here too,
 /// so that who created a topic can use it at once.
 const IMAGE_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How long a forwarded request waits before it's sent again, unless the active controller moves.
+const FORWARD_PAUSE: Duration = Duration::from_millis(50);
 
 /// How much memory the responses of all connections may hold before they are made smaller.
 const RESPONSE_MEMORY_BYTES: usize = 512 << 20;
@@ -62,6 +66,8 @@ pub(crate) struct Broker {
     pub(crate) partitions: Partitions,
     /// The member of the quorum in this process, if it has that role.
     controller: Option<Arc<Controller>>,
+    /// Where the active controller is.
+    pub(crate) active_controller: Arc<ActiveController>,
     /// For requests that are answered soon; see [`ControllerChannel`].
     pub(crate) channel: ControllerChannel,
     pub(crate) producer_ids: ProducerIds,
@@ -85,10 +91,11 @@ impl Broker {
         log_dirs: LogDirs,
         controller: Option<Arc<Controller>>,
     ) -> Self {
-        let controllers = config.controllers();
+        let active_controller = Arc::<ActiveController>::default();
         let channel = ControllerChannel::new(
             Arc::clone(&doors.net),
-            controllers,
+            Arc::clone(&active_controller),
+            config.controllers(),
             ChannelTimeouts {
                 connect: config.connection_setup_timeout,
                 request: config.request_timeout,
@@ -113,6 +120,7 @@ impl Broker {
             cluster_id,
             log_dirs,
             controller,
+            active_controller,
             channel,
         }
     }
@@ -155,6 +163,7 @@ impl Broker {
 
     /// Publishes a newer image, once everything that it says was done.
     pub(crate) fn publish(&self, image: Arc<ClusterImage>, index: i64) {
+        self.doors.witness.published(self.id(), index, &image);
         self.image.store(image);
         self.image_index.store(index, Ordering::SeqCst);
         self.image_changed.notify_waiters();
@@ -189,6 +198,9 @@ impl Broker {
 
     /// Sends a client's request on to the active controller, in the client's name (KIP-590), at the
     /// highest version up to `version_max` that the controller has too.
+    ///
+    /// While no controller is active it's sent again, for as long as a request to another node may
+    /// take: clients ride through an election.
     pub(crate) async fn forward<R: Request>(
         &self,
         context: &RequestContext,
@@ -196,6 +208,34 @@ impl Broker {
         version_max: i16,
     ) -> Result<R::Response, ErrorCode> {
         debug!(api = R::KEY.name(), "forwarding to the active controller");
+        let trying = async {
+            loop {
+                match self.forward_once(context, request, version_max).await {
+                    Err(ErrorCode::NotController) => {
+                        let moved = self.active_controller.moved();
+                        let _sooner = timeout(FORWARD_PAUSE, moved).await;
+                    }
+                    forwarded => return forwarded,
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            // Whoever waits for an answer is better off elsewhere.
+            () = self.shutdown.requested() => Err(ErrorCode::NotController),
+            forwarded = timeout(self.config.request_timeout, trying) => {
+                // What Kafka's clients retry while there is no controller.
+                forwarded.unwrap_or(Err(ErrorCode::NotController))
+            }
+        }
+    }
+
+    async fn forward_once<R: Request>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+        version_max: i16,
+    ) -> Result<R::Response, ErrorCode> {
         let asking = async {
             let reached = self.channel.reach().await?;
             let versions = *R::VERSIONS.start()..=version_max;
@@ -207,8 +247,12 @@ impl Broker {
         let (version, response) = asking.await.map_err(|error| {
             debug!(api = R::KEY.name(), %error, "not forwarded");
             match error {
-                client::Error::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
-                // What Kafka's clients retry while there is no controller.
+                ChannelError::Client(client::Error::UnsupportedVersion { .. }) => {
+                    ErrorCode::UnsupportedVersion
+                }
+                ChannelError::Client(client::Error::Malformed { .. }) => {
+                    ErrorCode::UnknownServerError
+                }
                 _ => ErrorCode::NotController,
             }
         })?;

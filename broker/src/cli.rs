@@ -5,12 +5,14 @@
 //! a process has (its signals, runtimes and exit codes) is `main.rs`'s and comes in as [`Process`].
 
 mod advice;
+mod attached;
 mod cluster;
 mod completions;
 mod config;
 mod configuration;
 mod connect;
 mod consume;
+mod dev;
 mod error;
 mod escape;
 mod exit;
@@ -51,6 +53,8 @@ pub struct Cli {
 enum Command {
     /// Start a node.
     Start(start::Start),
+    /// Run a cluster of several nodes on this machine.
+    Dev(dev::Dev),
     /// Prepare a node's directories for a cluster.
     Format(format::Format),
     /// Draw an id, as for `ottla format --cluster-id`.
@@ -83,6 +87,9 @@ pub struct Process {
     pub program: String,
     /// Ends when the process is asked to stop.
     pub stop: BoxFuture<'static, ()>,
+    /// Ends when it's asked again: what was begun isn't waited for. A command that isn't interested
+    /// drops it, and the process ends on the spot.
+    pub stop_at_once: BoxFuture<'static, ()>,
     /// What people and other programs read.
     pub output: Box<dyn io::Write + Send>,
     /// Whether it's people.
@@ -126,7 +133,8 @@ impl Cli {
     #[must_use]
     pub fn log_filter(&self) -> &str {
         let default = match self.command {
-            Command::Start(_) => "info,openraft=warn",
+            // What openraft warns of, several times a second while a voter is away, we tell once.
+            Command::Start(_) => "info,openraft=error",
             _ => "warn",
         };
         self.log.as_deref().unwrap_or(default)
@@ -137,8 +145,12 @@ impl Cli {
     /// # Errors
     /// What went wrong, in one line.
     pub async fn run(self, mut process: Process) -> Result<(), Error> {
+        if !matches!(self.command, Command::Dev(_)) {
+            process.stop_at_once = Box::pin(future::pending());
+        }
         match self.command {
             Command::Start(start) => Box::pin(start.run(process)).await,
+            Command::Dev(dev) => Box::pin(dev.run(process, self.log)).await,
             Command::Format(format) => format.run(process),
             Command::RandomUuid => Ok(writeln!(process.output, "{}", SystemEntropy.uuid())?),
             Command::Completions(completions) => completions.run(process),

@@ -78,6 +78,10 @@ pub struct BrokerConfig {
     pub metadata_log_dir: PathBuf,
     /// How little space may be left on a disk before produce requests are refused.
     pub log_dir_free_bytes_min: u64,
+    /// After how many entries of the metadata log a controller makes a snapshot.
+    pub metadata_snapshot_entries: u64,
+    /// How many entries are kept although a snapshot holds them.
+    pub metadata_log_entries_kept: u64,
     /// How long a failed directory may stay unknown to the controller before the node stops.
     pub log_dir_failure_timeout: Duration,
     /// How many logs of one directory are recovered at a time.
@@ -230,7 +234,9 @@ impl BrokerConfig {
 
             log_dirs,
             metadata_log_dir,
-            log_dir_free_bytes_min: bytes(settings, "ottla.log.dir.free.bytes.min"),
+            log_dir_free_bytes_min: positive(settings, "ottla.log.dir.free.bytes.min"),
+            metadata_snapshot_entries: positive(settings, "ottla.metadata.snapshot.entries"),
+            metadata_log_entries_kept: positive(settings, "ottla.metadata.log.entries.kept"),
             log_dir_failure_timeout: settings.millis("log.dir.failure.timeout.ms")?,
             recovery_threads_per_data_dir: settings.count("num.recovery.threads.per.data.dir")?,
             log_retention_check_interval: settings.millis("log.retention.check.interval.ms")?,
@@ -339,7 +345,7 @@ impl BrokerConfig {
     }
 }
 
-fn bytes(settings: &Settings, name: &str) -> u64 {
+fn positive(settings: &Settings, name: &str) -> u64 {
     u64::try_from(settings.number(name)).expect("the table refuses negative ones")
 }
 

@@ -1,4 +1,7 @@
-//! A broker's way to the active controller: one connection, moved on when its end isn't active.
+//! A broker's way to the controllers: one connection, moved when its end isn't the one to ask.
+//!
+//! All channels of a broker go where the active controller was last heard of. Where nobody knows, or
+//! it doesn't answer there, the controllers of the configuration take turns.
 //!
 //! Answers on a connection come in order, so what may wait long has a channel of its own: see who
 //! calls [`ControllerChannel::new`].
@@ -13,11 +16,10 @@ use client::{Connection, ConnectionOptions, net::Net};
 use protocol::{ErrorCode, Request};
 use tokio::time::sleep;
 
+use crate::active_controller::{ActiveController, Address};
+
 /// How long a controller is left alone after it couldn't be reached.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-
-/// A host and a port.
-pub(crate) type Address = (String, u16);
 
 /// How long a channel waits for the other end.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +30,21 @@ pub(crate) struct ChannelTimeouts {
     pub(crate) request: Duration,
 }
 
+/// Why a controller didn't answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChannelError {
+    /// It can't be reached, or answered nothing.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// Another one was heard to be active meanwhile.
+    #[error("the active controller is elsewhere by now")]
+    Moved,
+}
+
 #[derive(Debug)]
 pub(crate) struct ControllerChannel {
     net: Arc<dyn Net>,
+    active: Arc<ActiveController>,
     controllers: Vec<Address>,
     options: ConnectionOptions,
     current: Mutex<Current>,
@@ -41,14 +55,19 @@ pub(crate) struct ControllerChannel {
 struct Current {
     /// How often it was moved on; the controllers take turns.
     turn: usize,
-    connection: Option<Connection>,
+    /// Where it was in vain: not again before it has been elsewhere.
+    avoided: Option<Address>,
+    connection: Option<(Address, Connection)>,
 }
 
 /// A controller that was reached, active or not.
 #[derive(Debug)]
 pub(crate) struct Reached {
     pub(crate) connection: Connection,
+    address: Address,
     turn: usize,
+    /// What was known of the active controller then.
+    moves: u64,
 }
 
 impl fmt::Debug for Current {
@@ -61,6 +80,7 @@ impl ControllerChannel {
     /// A channel to any of the controllers.
     pub(crate) fn new(
         net: Arc<dyn Net>,
+        active: Arc<ActiveController>,
         controllers: Vec<Address>,
         timeouts: ChannelTimeouts,
     ) -> Self {
@@ -70,10 +90,10 @@ impl ControllerChannel {
             request_timeout: timeouts.request,
             ..ConnectionOptions::default()
         };
-        Self { net, controllers, options, current: Mutex::default() }
+        Self { net, active, controllers, options, current: Mutex::default() }
     }
 
-    /// Asks the controller that answered last.
+    /// Asks the active controller, as far as it's known. Whoever answers is it.
     ///
     /// `error_of` finds the error in a response: after NOT_CONTROLLER, as after a broken
     /// connection, the next request goes to another controller.
@@ -81,7 +101,7 @@ impl ControllerChannel {
         &self,
         request: &R,
         error_of: impl Fn(&R::Response) -> ErrorCode,
-    ) -> Result<R::Response, client::Error> {
+    ) -> Result<R::Response, ChannelError> {
         let reached = self.reach().await?;
         self.ask(&reached, request, error_of).await
     }
@@ -93,39 +113,70 @@ impl ControllerChannel {
         reached: &Reached,
         request: &R,
         error_of: impl Fn(&R::Response) -> ErrorCode,
-    ) -> Result<R::Response, client::Error> {
-        let answered = reached.connection.call(request).await;
-        let moves_on = match &answered {
-            Ok(response) => error_of(response) == ErrorCode::NotController,
-            Err(_) => true,
-        };
-        if moves_on {
-            self.move_on(reached.turn);
+    ) -> Result<R::Response, ChannelError> {
+        let answered = self.ask_whoever(reached, request, &error_of).await;
+        if answered.as_ref().is_ok_and(|response| error_of(response) != ErrorCode::NotController) {
+            self.active.confirm(&reached.address);
         }
         answered
     }
 
-    /// The connection to the controller whose turn it is: the one there is, or a new one.
-    pub(crate) async fn reach(&self) -> Result<Reached, client::Error> {
-        let turn = {
-            let current = self.current();
-            match current.open() {
-                Some(reached) => return Ok(reached),
-                None => current.turn,
+    /// The same, of any controller: that it answers says nothing.
+    pub(crate) async fn ask_whoever<R: Request>(
+        &self,
+        reached: &Reached,
+        request: &R,
+        error_of: impl Fn(&R::Response) -> ErrorCode,
+    ) -> Result<R::Response, ChannelError> {
+        let answered = tokio::select! {
+            biased;
+            answered = reached.connection.call(request) => answered,
+            // It may be a machine that answers nobody any more.
+            () = self.active.moved_from(&reached.address, reached.moves) => {
+                return Err(ChannelError::Moved);
             }
         };
+        match &answered {
+            Ok(response) if error_of(response) != ErrorCode::NotController => {
+                self.current().avoided = None;
+            }
+            _ => self.move_on(reached.turn, &reached.address),
+        }
+        Ok(answered?)
+    }
+
+    /// The connection to the controller that's to be asked: the one there is, or a new one.
+    pub(crate) async fn reach(&self) -> Result<Reached, client::Error> {
+        let (active, moves) = self.active.address();
+        let (turn, address) = {
+            let current = self.current();
+            let active = active.filter(|active| current.avoided.as_ref() != Some(active));
+            if let Some((address, connection)) = current.open()
+                && active.as_ref().is_none_or(|active| active == address)
+            {
+                let (connection, address) = (connection.clone(), address.clone());
+                return Ok(Reached { connection, address, turn: current.turn, moves });
+            }
+            let next = || self.controllers[current.turn % self.controllers.len()].clone();
+            (current.turn, active.unwrap_or_else(next))
+        };
         // Nobody waits for another's connecting, which may take long.
-        let (host, port) = &self.controllers[turn % self.controllers.len()];
-        match Connection::open(&*self.net, host, *port, &self.options).await {
+        let (host, port) = &address;
+        let opened = tokio::select! {
+            biased;
+            opened = Connection::open(&*self.net, host, *port, &self.options) => opened,
+            () = self.active.moved_from(&address, moves) => return Box::pin(self.reach()).await,
+        };
+        match opened {
             Ok(connection) => {
                 let mut current = self.current();
-                if current.turn == turn && current.open().is_none() {
-                    current.connection = Some(connection.clone());
+                if current.turn == turn {
+                    current.connection = Some((address.clone(), connection.clone()));
                 }
-                Ok(Reached { connection, turn })
+                Ok(Reached { connection, address, turn, moves })
             }
             Err(error) => {
-                self.move_on(turn);
+                self.move_on(turn, &address);
                 sleep(RETRY_PAUSE).await;
                 Err(error)
             }
@@ -133,10 +184,15 @@ impl ControllerChannel {
     }
 
     /// Gives the next controller its turn, unless somebody has done so since this turn began.
-    fn move_on(&self, turn: usize) {
+    fn move_on(&self, turn: usize, from: &Address) {
         let mut current = self.current();
         if current.turn == turn {
-            *current = Current { turn: turn.wrapping_add(1), connection: None };
+            let mut next = turn.wrapping_add(1);
+            // It would be the same one again.
+            if self.controllers[next % self.controllers.len()] == *from {
+                next = next.wrapping_add(1);
+            }
+            *current = Current { turn: next, avoided: Some(from.clone()), connection: None };
         }
     }
 
@@ -147,9 +203,8 @@ impl ControllerChannel {
 
 impl Current {
     /// The connection, unless it has ended: an idle one is closed by the other end.
-    fn open(&self) -> Option<Reached> {
-        let connection = self.connection.as_ref().filter(|connection| connection.ended().is_none());
-        connection.map(|connection| Reached { connection: connection.clone(), turn: self.turn })
+    fn open(&self) -> Option<&(Address, Connection)> {
+        self.connection.as_ref().filter(|(_, connection)| connection.ended().is_none())
     }
 }
 
@@ -163,11 +218,15 @@ mod tests {
     fn many_failures_of_one_turn_move_on_once() {
         let timeouts = ChannelTimeouts { connect: Duration::ZERO, request: Duration::ZERO };
         let controllers = vec![("a".to_owned(), 1), ("b".to_owned(), 2)];
-        let channel = ControllerChannel::new(Arc::new(Tcp), controllers, timeouts);
-        channel.move_on(0);
-        channel.move_on(0);
+        let active = Arc::default();
+        let channel = ControllerChannel::new(Arc::new(Tcp), active, controllers.clone(), timeouts);
+        channel.move_on(0, &controllers[0]);
+        channel.move_on(0, &controllers[0]);
         assert_eq!(channel.current().turn, 1);
-        channel.move_on(1);
+        channel.move_on(1, &controllers[1]);
         assert_eq!(channel.current().turn, 2);
+        // The one that was in vain has its turn again after another one.
+        channel.move_on(2, &controllers[1]);
+        assert_eq!(channel.current().turn, 4);
     }
 }

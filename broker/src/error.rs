@@ -44,6 +44,9 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// Whom the quorum is to begin with doesn't fit the configuration.
+    #[error("{0}")]
+    InitialControllers(String),
     /// The controller can't run.
     #[error(transparent)]
     Controller(#[from] controller::Error),
@@ -52,13 +55,18 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The controller refuses this broker.
     #[error("the controller refuses to register this broker: {0}")]
-    Registration(protocol::ErrorCode),
+    Registration(String),
     /// No controller registered the broker in time.
     #[error(
-        "no controller registered this broker within {0:?} \
-         (initial.broker.registration.timeout.ms)"
+        "no controller registered this broker within {within:?} \
+         (initial.broker.registration.timeout.ms): {reason}"
     )]
-    NotRegistered(std::time::Duration),
+    NotRegistered {
+        /// How long it tried.
+        within: std::time::Duration,
+        /// Why the last try failed.
+        reason: String,
+    },
     /// The broker registered and wasn't unfenced.
     #[error(
         "the controller did not take this broker into service within {0:?} \

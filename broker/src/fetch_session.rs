@@ -34,7 +34,13 @@ pub(crate) struct FetchPartition {
     pub(crate) max_bytes: i32,
     pub(crate) current_leader_epoch: LeaderEpoch,
     pub(crate) last_fetched_epoch: LeaderEpoch,
+    /// The one that the reader knows, and is told of a newer one than that. The largest number = it
+    /// doesn't care.
+    pub(crate) high_watermark: Offset,
 }
+
+/// The high watermark of a reader who doesn't care.
+pub(crate) const ANY_HIGH_WATERMARK: Offset = Offset(i64::MAX);
 
 impl FetchPartition {
     pub(crate) fn key(&self) -> FetchKey {
@@ -85,6 +91,10 @@ impl Session {
     fn want(&mut self, wanted: FetchPartition) {
         let key = wanted.key();
         if let Some(remembered) = self.partitions.get_mut(&key) {
+            if remembered.wanted.current_leader_epoch != wanted.current_leader_epoch {
+                // What was told of another epoch may not have been taken.
+                remembered.told = None;
+            }
             remembered.wanted = wanted;
         } else {
             let turn = self.take_turn(key.clone());
@@ -217,6 +227,11 @@ impl FetchSessions {
         // After an error everything is news again.
         let news = told.is_none() || remembered.told != told;
         remembered.told = told;
+        if let Some(told) = told
+            && remembered.wanted.high_watermark != ANY_HIGH_WATERMARK
+        {
+            remembered.wanted.high_watermark = told.high_watermark;
+        }
         if has_records {
             session.move_last(key);
         }
@@ -255,6 +270,7 @@ mod tests {
             max_bytes: 1 << 20,
             current_leader_epoch: LeaderEpoch(-1),
             last_fetched_epoch: LeaderEpoch(-1),
+            high_watermark: ANY_HIGH_WATERMARK,
         }
     }
 
@@ -334,6 +350,19 @@ mod tests {
         assert!(sessions.tell(9, &key, told(6), false), "so is a new high watermark");
         assert!(sessions.tell(9, &key, None, false), "so is an error");
         assert!(sessions.tell(9, &key, told(6), false), "and that the error is gone");
+    }
+
+    #[test]
+    fn what_a_follower_was_told_of_the_high_watermark_is_remembered() {
+        let now = Instant::now();
+        let mut sessions = FetchSessions::new(10);
+        let first = FetchPartition { high_watermark: Offset(3), ..partition(0, 0) };
+        sessions.begin(request(0, 0, vec![first.clone(), partition(1, 0)]), now, || 9).unwrap();
+        sessions.tell(9, &first.key(), told(5), false);
+        sessions.tell(9, &partition(1, 0).key(), told(5), false);
+        let begun = sessions.begin(request(9, 1, vec![]), now, || 0).unwrap();
+        let known: Vec<_> = begun.partitions.iter().map(|wanted| wanted.high_watermark).collect();
+        assert_eq!(known, [Offset(5), ANY_HIGH_WATERMARK]);
     }
 
     #[test]

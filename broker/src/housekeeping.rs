@@ -12,7 +12,7 @@ use tokio::{
 };
 use tracing::error;
 
-use crate::broker::Broker;
+use crate::{broker::Broker, directory_assignments, replication};
 
 /// How often `flush.ms` is looked at, at least: where `log.flush.scheduler.interval.ms` says more
 /// rarely or never, topics may still set it for themselves.
@@ -42,6 +42,8 @@ pub(crate) fn start(broker: &Arc<Broker>) -> Vec<JoinHandle<()>> {
         every(broker, SPACE_CHECK_INTERVAL, blocking(check_space)),
         every(broker, config.producer_id_expiration_check_interval, blocking(expire_producers)),
     ];
+    tasks.extend(replication::start(broker));
+    tasks.push(directory_assignments::start(broker));
     for dir in broker.log_dirs.all() {
         tasks.push(tokio::spawn(Arc::clone(dir).sync_loop(broker.closing.clone())));
     }

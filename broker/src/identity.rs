@@ -16,7 +16,7 @@ use protocol::DirectoryId;
 use storage::{LogDir, MetaProperties};
 use tracing::info;
 
-use crate::{Doors, Error, config::BrokerConfig};
+use crate::{Doors, Error, InitialController, InitialControllers, config::BrokerConfig};
 
 /// The directory of the controller's store, within `metadata.log.dir`.
 const STORE_DIRECTORY: &str = "controller";
@@ -56,7 +56,8 @@ impl Identity {
                 (None, None) => doors.entropy.uuid().to_string(),
             };
             drop(directories);
-            format_node(config, doors, &cluster_id, FormatMode::MissingOnly)?;
+            let alone = InitialControllers::Configured;
+            format_node(config, doors, &cluster_id, &alone, FormatMode::MissingOnly)?;
             info!(cluster_id, "formatted");
             directories = Directories::open(config, doors)?;
         }
@@ -143,9 +144,17 @@ impl Directories {
     }
 }
 
+/// The cluster that a node was formatted for; none if it wasn't. Blocks.
+///
+/// # Errors
+/// A directory that can't be used, is in use, or belongs to somebody else.
+pub(crate) fn known_cluster(config: &BrokerConfig, doors: &Doors) -> Result<Option<String>, Error> {
+    Directories::open(config, doors)?.cluster_id(config)
+}
+
 /// Which directories are to be formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FormatMode {
+pub enum FormatMode {
     /// All; it's an error if one of them is formatted already.
     All,
     /// Those that aren't formatted yet.
@@ -154,7 +163,7 @@ pub(crate) enum FormatMode {
 
 /// What became of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum DirectoryFormatted {
+pub enum DirectoryFormatted {
     /// It belongs to the node now.
     Formatted(PathBuf),
     /// It was formatted before, and is left as it was.
@@ -163,16 +172,19 @@ pub(crate) enum DirectoryFormatted {
 
 /// Formats a node's directories for a cluster: the store of the controller if the node has that
 /// role, then `meta.properties` in each. In this order a crash between the two leaves nothing that
-/// looks whole and isn't. Blocks.
+/// looks whole and isn't. Blocks. This is all that `ottla format` does.
 ///
-/// Errors: a directory that can't be used, is in use, belongs to somebody else, or, with
-/// [`FormatMode::All`], is formatted already.
-pub(crate) fn format_node(
+/// # Errors
+/// A directory that can't be used, is in use, belongs to somebody else, or, with
+/// [`FormatMode::All`], is formatted already. Initial controllers that don't fit the configuration.
+pub fn format_node(
     config: &BrokerConfig,
     doors: &Doors,
     cluster_id: &str,
+    initial: &InitialControllers,
     mode: FormatMode,
 ) -> Result<Vec<DirectoryFormatted>, Error> {
+    initial.check(config).map_err(Error::InitialControllers)?;
     let directories = Directories::open(config, doors)?;
     let known = directories.cluster_id(config)?;
     for (path, dir) in &directories.opened {
@@ -194,7 +206,7 @@ pub(crate) fn format_node(
         // Its store was made with it. One that is gone isn't made again: what it held is lost, and
         // starting says so.
         Some(meta) => meta.directory_id.unwrap_or(DirectoryId::ZERO),
-        None if config.roles.controller => format_store(config, doors, cluster_id)?,
+        None if config.roles.controller => format_store(config, doors, cluster_id, initial)?,
         None => doors.entropy.uuid(),
     };
     let mut done = Vec::new();
@@ -233,6 +245,7 @@ fn format_store(
     config: &BrokerConfig,
     doors: &Doors,
     cluster_id: &str,
+    initial: &InitialControllers,
 ) -> Result<DirectoryId, Error> {
     let path = store_path(config);
     if let Some(found) = format::formatted(&*doors.stores, &path)?
@@ -245,9 +258,16 @@ fn format_store(
         path: path.clone(),
         reason: "a controller needs a listener of controller.listener.names".to_owned(),
     })?;
-    let directory_id = doors.entropy.uuid();
+    let directory_id = initial.directory_of(config.node_id).unwrap_or_else(|| doors.entropy.uuid());
     let key = VoterKey { node_id: config.node_id, directory_id };
-    let voters = BTreeMap::from([(key, VoterEndpoint { host, port })]);
+    let voters = match initial {
+        InitialControllers::Known(all) => all.iter().map(InitialController::voter).collect(),
+        InitialControllers::Configured if !config.is_quorum_of_one => BTreeMap::new(),
+        InitialControllers::Configured | InitialControllers::Standalone => {
+            BTreeMap::from([(key, VoterEndpoint { host, port })])
+        }
+        InitialControllers::Others => BTreeMap::new(),
+    };
     let format = Format { cluster_id: cluster_id.to_owned(), key, voters };
     format::format(&*doors.stores, &path, &format)?;
     Ok(directory_id)

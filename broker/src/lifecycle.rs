@@ -23,15 +23,28 @@ use crate::{
     Error,
     broker::Broker,
     config::BrokerConfig,
-    controller_channel::{ChannelTimeouts, ControllerChannel},
+    controller_channel::{ChannelError, ChannelTimeouts, ControllerChannel},
 };
 
 /// Between two heartbeats while the broker isn't in service yet, unless its image changes: every
 /// step of its start is waited for by somebody.
 const STARTING_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How often a registration that was refused for a passing reason is tried again.
-const REGISTRATION_PAUSE: Duration = Duration::from_millis(200);
+/// How often a registration that was refused for a passing reason is tried again, at the latest.
+const REGISTRATION_PAUSE: Duration = Duration::from_millis(50);
+
+/// After a heartbeat that nobody answered: a controller that is new must hear of this broker soon.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// Between two heartbeats of a broker that waits for others to take over what it leads.
+const LEAVING_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long a broker that's about to stop looks for a controller that lets it go. There may be none
+/// any more: the whole cluster is stopped.
+const UNHEARD_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// What passes within this time isn't told to anybody: elections do.
+const WARNING_DELAY: Duration = Duration::from_secs(1);
 
 /// How often the operator is told of what goes on failing.
 const WARNING_INTERVAL: Duration = Duration::from_secs(5);
@@ -57,6 +70,8 @@ pub(crate) struct Lifecycle {
     was_in_service: bool,
     registration_warnings: Warnings,
     heartbeat_warnings: Warnings,
+    /// Why the last registration didn't succeed.
+    last_refusal: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +81,22 @@ enum State {
     ShuttingDown,
 }
 
+/// What came of a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beat {
+    /// No active controller was reached.
+    Unheard,
+    Heard,
+    /// The controller lets this broker go.
+    MayShutDown,
+}
+
 impl Lifecycle {
     pub(crate) fn new(broker: Arc<Broker>, introduction: Introduction) -> Self {
         let config = &broker.config;
         let channel = ControllerChannel::new(
             Arc::clone(&broker.doors.net),
+            Arc::clone(&broker.active_controller),
             config.controllers(),
             ChannelTimeouts {
                 connect: config.connection_setup_timeout.min(config.broker_session_timeout),
@@ -86,6 +112,7 @@ impl Lifecycle {
             was_in_service: false,
             registration_warnings: Warnings::default(),
             heartbeat_warnings: Warnings::default(),
+            last_refusal: None,
         }
     }
 
@@ -106,8 +133,13 @@ impl Lifecycle {
             biased;
             () = leaving.requested() => Ok(()),
             registered = registering => match registered {
-                Ok(registered) => registered.map_err(Error::Registration),
-                Err(_) => Err(Error::NotRegistered(time_max)),
+                Ok(registered) => {
+                    registered.map_err(|code| Error::Registration(self.explain(code)))
+                }
+                Err(_) => {
+                    let reason = self.last_refusal.take().unwrap_or_default();
+                    Err(Error::NotRegistered { within: time_max, reason })
+                }
             },
         }
     }
@@ -119,35 +151,57 @@ impl Lifecycle {
             let reason = match answered {
                 Ok(response) if response.error_code.is_none() => {
                     self.broker.set_epoch(response.broker_epoch);
+                    self.registration_warnings.end();
                     info!(broker_epoch = %response.broker_epoch, "registered");
                     return Ok(());
                 }
                 Ok(response) if is_final(response.error_code) => return Err(response.error_code),
-                Ok(response) => response.error_code.to_string(),
+                Ok(response) => self.explain(response.error_code),
                 Err(error) => error.to_string(),
             };
             if self.registration_warnings.are_due() {
-                warn!(reason, "not registered yet, and trying again");
+                warn!("not registered yet, and trying again: {reason}");
             }
-            sleep(REGISTRATION_PAUSE).await;
+            self.last_refusal = Some(reason);
+            let moved = self.broker.active_controller.moved();
+            let _sooner = timeout(REGISTRATION_PAUSE, moved).await;
         }
     }
 
     /// Sends heartbeats until the controller lets this broker shut down, or the time for that ends.
     pub(crate) async fn run(mut self) {
         let mut shutdown_deadline = None;
+        let mut heard_at = Instant::now();
         loop {
             if self.broker.leaving.is_requested() && self.state != State::ShuttingDown {
                 self.state = State::ShuttingDown;
                 shutdown_deadline = Some(Instant::now() + self.shutdown_time());
+                heard_at = Instant::now();
             }
             let told_index = self.broker.image_index();
-            let may_shut_down = self.heartbeat().await;
-            let late = shutdown_deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if self.state == State::ShuttingDown && (may_shut_down || late) {
+            let leaving = self.broker.leaving.clone();
+            let beat = match self.state {
+                State::ShuttingDown => timeout(UNHEARD_TIME_MAX, self.heartbeat()).await,
+                _ => tokio::select! {
+                    biased;
+                    // Whatever this heartbeat waits for, the next one says more.
+                    () = leaving.requested() => continue,
+                    beat = self.heartbeat() => Ok(beat),
+                },
+            };
+            let beat = beat.unwrap_or(Beat::Unheard);
+            if beat != Beat::Unheard {
+                heard_at = Instant::now();
+            }
+            let late = shutdown_deadline.is_some_and(|deadline| Instant::now() >= deadline)
+                || heard_at.elapsed() >= UNHEARD_TIME_MAX;
+            if self.state == State::ShuttingDown && (beat == Beat::MayShutDown || late) {
                 return;
             }
-            self.pause(told_index).await;
+            match beat {
+                Beat::Unheard => sleep(RETRY_PAUSE).await,
+                _ => self.pause(told_index).await,
+            }
         }
     }
 
@@ -155,10 +209,16 @@ impl Lifecycle {
     async fn pause(&self, told_index: i64) {
         let leaving = self.broker.leaving.clone();
         match self.state {
-            State::ShuttingDown => sleep(STARTING_INTERVAL).await,
+            State::ShuttingDown => sleep(LEAVING_INTERVAL).await,
             State::InService => {
                 let interval = self.broker.config.broker_heartbeat_interval;
-                let _earlier = timeout(interval, leaving.requested()).await;
+                tokio::select! {
+                    biased;
+                    () = leaving.requested() => {}
+                    // A new one has heard of nobody yet.
+                    () = self.broker.active_controller.moved() => {}
+                    () = sleep(interval) => {}
+                }
             }
             // The controller waits to hear that the broker has caught up.
             State::Starting => tokio::select! {
@@ -176,8 +236,7 @@ impl Lifecycle {
         if hands_over { self.broker.config.controlled_shutdown_time_max } else { Duration::ZERO }
     }
 
-    /// Returns whether the controller lets this broker shut down.
-    async fn heartbeat(&mut self) -> bool {
+    async fn heartbeat(&mut self) -> Beat {
         let request = BrokerHeartbeatRequest {
             broker_id: self.broker.id(),
             broker_epoch: self.broker.epoch(),
@@ -188,12 +247,15 @@ impl Lifecycle {
         };
         let answered = self.channel.call(&request, |response| response.error_code).await;
         let response = match answered {
-            Ok(response) => response,
+            Ok(response) => {
+                self.heartbeat_warnings.end();
+                response
+            }
             Err(error) => {
-                if self.heartbeat_warnings.are_due() {
+                if !matches!(error, ChannelError::Moved) && self.heartbeat_warnings.are_due() {
                     warn!(%error, "heartbeat not answered");
                 }
-                return false;
+                return Beat::Unheard;
             }
         };
         match response.error_code {
@@ -202,11 +264,17 @@ impl Lifecycle {
                 if self.state != State::ShuttingDown =>
             {
                 warn!(error = %response.error_code, "registering anew");
+                // A process that goes on has lost nothing: what it says of its last epoch is what a
+                // clean shutdown would have said, and its replicas stay eligible (KIP-966).
                 self.introduction.previous_epoch = self.broker.epoch();
-                if let Err(error) = self.register().await {
-                    warn!(%error, "not registered anew");
+                match self.register().await {
+                    // The new registration starts out fenced.
+                    Ok(()) => self.state = State::Starting,
+                    Err(error) => warn!(%error, "not registered anew"),
                 }
+                return Beat::Heard;
             }
+            ErrorCode::NotController => return Beat::Unheard,
             error => debug!(%error, "heartbeat refused"),
         }
         if self.state == State::Starting && response.error_code.is_none() && !response.is_fenced {
@@ -215,7 +283,27 @@ impl Lifecycle {
             info!("in service");
             self.in_service.notify_one();
         }
-        response.should_shut_down
+        if response.should_shut_down { Beat::MayShutDown } else { Beat::Heard }
+    }
+
+    /// A refusal, as an operator reads it.
+    fn explain(&self, error: ErrorCode) -> String {
+        let Broker { config, cluster_id, .. } = &*self.broker;
+        let id = config.node_id;
+        match error {
+            ErrorCode::DuplicateBrokerRegistration => format!(
+                "another process is registered as broker {id} and alive: either two nodes have \
+                 node.id={id}, and one of them needs another number, or this one was restarted \
+                 faster than its last session ends ({:?}, broker.session.timeout.ms)",
+                config.broker_session_timeout
+            ),
+            ErrorCode::InconsistentClusterId => format!(
+                "the controllers belong to another cluster than this node, which was formatted for \
+                 {cluster_id}: look at controller.quorum.bootstrap.servers and log.dirs"
+            ),
+            ErrorCode::NotController => "no controller is active yet".to_owned(),
+            other => other.to_string(),
+        }
     }
 
     fn registration(&self) -> BrokerRegistrationRequest {
@@ -240,19 +328,25 @@ impl Lifecycle {
     }
 }
 
-/// Tells when a warning that would come often may come again.
+/// Tells when a warning is due of what fails again and again.
 #[derive(Debug, Default)]
 struct Warnings {
-    last: Option<Instant>,
+    next: Option<Instant>,
 }
 
 impl Warnings {
     fn are_due(&mut self) -> bool {
-        let due = self.last.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL);
+        let next = *self.next.get_or_insert_with(|| Instant::now() + WARNING_DELAY);
+        let due = Instant::now() >= next;
         if due {
-            self.last = Some(Instant::now());
+            self.next = Some(Instant::now() + WARNING_INTERVAL);
         }
         due
+    }
+
+    /// It succeeded.
+    fn end(&mut self) {
+        self.next = None;
     }
 }
 
@@ -294,9 +388,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_fails_again_and_again_is_told_now_and_then() {
         let mut warnings = Warnings::default();
+        assert!(!warnings.are_due());
+        sleep(WARNING_DELAY).await;
         assert!(warnings.are_due());
         assert!(!warnings.are_due());
         sleep(WARNING_INTERVAL).await;
         assert!(warnings.are_due());
+        warnings.end();
+        assert!(!warnings.are_due());
     }
 }

@@ -12,17 +12,18 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 use metadata::{ClusterImage, config::TopicConfig};
 use protocol::{
-    BrokerEpoch, DirectoryId, Offset, ProducerStateEntry, TopicId, TopicPartition,
+    BrokerEpoch, DirectoryId, Offset, ProducerStateEntry, TopicId, TopicPartition, bug,
     records::BatchHeader,
 };
-use replica::{LogOffsets, ProducerStates, Replica};
+use replica::{ProducerStates, Replica};
 use storage::{Log, LogDir, Offsets, Replay};
 use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
 use crate::{
     broker::Broker,
-    partition::{self, Partition, State},
+    partition::{self, Partition, Sight, State},
+    witness::ReplicaId,
 };
 
 pub(crate) use handle::LogDirHandle;
@@ -192,6 +193,7 @@ impl LogDirs {
         let handle = &self.dirs[place];
         handle.begin_writing()?;
         let topic_id = if exists { handle.dir.topic_id(&opening.name)? } else { None };
+        let topic_id = if bug!(R16) { topic_id.map(|_| opening.topic_id) } else { topic_id };
         if topic_id.is_some_and(|id| id != opening.topic_id) {
             // KAFKA-14616: a log of an earlier topic of that name is not this topic's.
             handle.set_aside(&opening.name, broker.doors.entropy.uuid())?;
@@ -215,7 +217,15 @@ impl LogDirs {
             })?
         };
         let replica = self.replica(broker, handle, opening, &log, producers.states);
-        let state = State::new(replica, log, Arc::clone(&opening.config), jitter_draw);
+        let sight = Sight::new(
+            Arc::clone(&broker.doors.witness),
+            ReplicaId {
+                topic: opening.topic_id,
+                partition: opening.name.partition,
+                broker: broker.id(),
+            },
+        );
+        let state = State::new(replica, log, Arc::clone(&opening.config), jitter_draw, sight);
         Ok(Partition::new(opening.name.clone(), Arc::clone(handle), state))
     }
 
@@ -227,11 +237,8 @@ impl LogDirs {
         log: &Log,
         producers: ProducerStates,
     ) -> Replica {
-        let offsets = LogOffsets {
-            log_start_offset: log.log_start_offset(),
-            log_end_offset: log.log_end_offset(),
-            synced_end: log.synced_end(),
-        };
+        let offsets = partition::log_offsets(log);
+        let producers = if bug!(T4) { ProducerStates::new() } else { producers };
         let high_watermark = handle.dir.high_watermark(&opening.name).unwrap_or(Offset(0));
         let config = partition::replica_config(&opening.config);
         Replica::open(broker.id(), config, offsets, high_watermark, producers)
@@ -335,10 +342,10 @@ impl LogDirs {
     }
 }
 
-/// What a log's recovery tells of its producers.
+/// What a log tells of its producers, read from its snapshot and batches.
 #[derive(Default)]
-struct Rebuilt {
-    states: ProducerStates,
+pub(crate) struct Rebuilt {
+    pub(crate) states: ProducerStates,
 }
 
 impl Replay for Rebuilt {

@@ -65,6 +65,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         .thread_name("ottla-quorum")
         .build()
         .map_err(Error::Process)?;
+    let (stop, stop_at_once) = stop_requested(&runtime).map_err(Error::Process)?;
     let process = Process {
         quorum_runtime: quorum.handle().clone(),
         environment: env::vars_os()
@@ -72,7 +73,8 @@ fn run(cli: Cli) -> Result<(), Error> {
             .collect(),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         program: env::args().next().unwrap_or_else(|| "ottla".to_owned()),
-        stop: Box::pin(stop_requested(&runtime).map_err(Error::Process)?),
+        stop: Box::pin(stop),
+        stop_at_once: Box::pin(stop_at_once),
         output: Box::new(io::stdout()),
         output_is_terminal: io::stdout().is_terminal(),
         warnings: Box::new(anstream::stderr()),
@@ -83,21 +85,31 @@ fn run(cli: Cli) -> Result<(), Error> {
     done
 }
 
-/// Ends at the first SIGINT or SIGTERM. The second ends the process on the spot.
-fn stop_requested(runtime: &Runtime) -> io::Result<impl Future<Output = ()> + use<>> {
+/// The first ends at the first SIGINT or SIGTERM, the second at the second. Where nobody holds that
+/// one, the process ends on the spot.
+fn stop_requested(
+    runtime: &Runtime,
+) -> io::Result<(impl Future<Output = ()> + use<>, impl Future<Output = ()> + use<>)> {
     let _entered = runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (first, requested) = oneshot::channel();
+    let (second, insisted) = oneshot::channel();
     runtime.spawn(async move {
         either(&mut interrupt, &mut terminate).await;
         let _ = first.send(());
         either(&mut interrupt, &mut terminate).await;
-        std::process::exit(Exit::Interrupted.code().into());
+        if second.send(()).is_err() {
+            std::process::exit(Exit::Interrupted.code().into());
+        }
     });
-    Ok(async move {
+    let requested = async move {
         let _ = requested.await;
-    })
+    };
+    let insisted = async move {
+        let _ = insisted.await;
+    };
+    Ok((requested, insisted))
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

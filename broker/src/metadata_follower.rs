@@ -1,13 +1,20 @@
 //! Follows the metadata log: polls a controller for committed records, does what they say here, and
 //! then publishes the image that they make.
 //!
+//! Any controller answers, but one that's cut off from the others has no news and doesn't know it. So
+//! the one to poll is the active one, which takes this broker's heartbeats; another one is polled only
+//! while that one isn't known or doesn't answer.
+//!
 //! Nothing is done or published before the image shows this process's own registration: until then
 //! it speaks of an earlier incarnation, whose leaderships are none of ours.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use controller::metadata_poll::{MetadataPollRequest, MetadataPollResponse};
+use controller::{
+    VoterEndpoint,
+    metadata_poll::{MetadataPollRequest, MetadataPollResponse},
+};
 use metadata::{ClusterImage, MetadataRecord, RecordBatch};
 use protocol::{DecodeError, Stored, Uuid};
 use tokio::time::{Instant, sleep};
@@ -15,14 +22,17 @@ use tracing::{debug, warn};
 
 use crate::{
     broker::Broker,
-    controller_channel::{ChannelTimeouts, ControllerChannel},
+    controller_channel::{ChannelError, ChannelTimeouts, ControllerChannel},
 };
 
-/// How long a poll may wait for news at the controller.
-const POLL_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a poll may wait for news at the controller. An answer without any tells that it's there.
+const POLL_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Beyond its wait, how long the answer to a poll may take.
-const POLL_GRACE: Duration = Duration::from_secs(5);
+/// Beyond its wait, how long the answer to a poll may take: then another controller is asked.
+const POLL_GRACE: Duration = Duration::from_secs(3);
+
+/// How often the controller in this process is asked whom it follows.
+const OWN_CONTROLLER_INTERVAL: Duration = Duration::from_millis(250);
 
 /// After a failed poll, or one that brought nothing before its time.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -42,6 +52,7 @@ impl MetadataFollower {
     pub(crate) fn new(broker: Arc<Broker>, incarnation_id: Uuid) -> Self {
         let channel = ControllerChannel::new(
             Arc::clone(&broker.doors.net),
+            Arc::clone(&broker.active_controller),
             broker.config.controllers(),
             ChannelTimeouts {
                 connect: broker.config.connection_setup_timeout,
@@ -60,6 +71,7 @@ impl MetadataFollower {
                 biased;
                 () = shutdown.requested() => return,
                 polled = self.poll() => polled,
+                never = hear_own_controller(&self.broker) => never,
             };
             match polled {
                 Ok(response) if response.index == self.index => {
@@ -85,13 +97,19 @@ impl MetadataFollower {
             max_wait_ms: i32::try_from(POLL_WAIT_MAX.as_millis()).expect("seconds"),
             ..MetadataPollRequest::default()
         };
-        let answered = self.channel.call(&request, |response| response.error_code).await;
-        let response = answered.map_err(|error| error.to_string())?;
-        if response.error_code.is_none() {
-            Ok(response)
-        } else {
-            Err(response.error_code.to_string())
+        let answered = async {
+            let reached = self.channel.reach().await?;
+            self.channel.ask_whoever(&reached, &request, |response| response.error_code).await
+        };
+        let response = answered.await.map_err(|error: ChannelError| error.to_string())?;
+        if !response.error_code.is_none() {
+            return Err(response.error_code.to_string());
         }
+        if let Some(VoterEndpoint { host, port }) = &response.active_endpoint {
+            let (term, leader) = (response.term, response.active_controller);
+            self.broker.active_controller.hint(term, leader, &(host.clone(), *port));
+        }
+        Ok(response)
     }
 
     async fn take(&mut self, response: MetadataPollResponse) {
@@ -119,6 +137,18 @@ impl MetadataFollower {
             self.broker.partitions.apply(&self.broker, &image).await;
             self.broker.publish(image, self.index);
         }
+    }
+}
+
+/// Passes on whom the controller in this process knows to lead: sooner than a controller that has
+/// fallen silent is given up. Never returns.
+async fn hear_own_controller<T>(broker: &Broker) -> T {
+    let Ok(controller) = broker.controller() else { return std::future::pending().await };
+    loop {
+        if let Some((term, leader, VoterEndpoint { host, port })) = controller.leading() {
+            broker.active_controller.hint(term, leader, &(host, port));
+        }
+        sleep(OWN_CONTROLLER_INTERVAL).await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use client::net::Listener as Bound;
-use controller::{Controller, ControllerConfig, ControllerDoors};
+use controller::{Controller, ControllerConfig, ControllerDoors, VoterEndpoint};
 use metadata::Settings;
 use tokio::{
     sync::Notify,
@@ -19,7 +19,7 @@ use tracing::{error, info};
 use crate::{
     Doors, Error,
     broker::Broker,
-    config::{self, BrokerConfig, Listener},
+    config::{self, Address, BrokerConfig, Listener, Voter},
     housekeeping,
     identity::{self, Identity},
     lifecycle::{self, Introduction, Lifecycle},
@@ -115,11 +115,18 @@ impl Node {
             let running = acceptor.run(Arc::clone(&node.broker), node.broker.shutdown.clone());
             node.acceptors.push(node.broker.doors.quorum_runtime.spawn(running));
         }
-        if node.broker.config.roles.broker
-            && let Err(error) = node.start_broker(bound.brokers).await
-        {
-            node.shutdown().await;
-            return Err(error);
+        if node.broker.config.roles.broker {
+            let controller = node.controller.clone();
+            let started = tokio::select! {
+                biased;
+                // It may be refused while the broker waits for it.
+                error = refused(controller) => Err(error),
+                started = Box::pin(node.start_broker(bound.brokers)) => started,
+            };
+            if let Err(error) = started {
+                node.shutdown().await;
+                return Err(error);
+            }
         }
         Ok(node)
     }
@@ -139,6 +146,10 @@ impl Node {
         };
         let mut lifecycle = Lifecycle::new(Arc::clone(broker), introduction);
         let in_service = lifecycle.in_service();
+        if let Some(controller) = &self.controller {
+            // However late the last of the first voters starts.
+            controller.founded().await;
+        }
         let registered = broker.doors.quorum_runtime.spawn(async move {
             let registered = lifecycle.register().await;
             (lifecycle, registered)
@@ -176,12 +187,7 @@ impl Node {
     /// Returns when the node can't go on: its quorum stopped, or no log directory is left. The
     /// process should shut it down then, and end with this as its last words.
     pub async fn failed(&self) -> Error {
-        let quorum = async {
-            match &self.controller {
-                Some(controller) => Error::Controller(controller.stopped().await),
-                None => std::future::pending().await,
-            }
-        };
+        let quorum = refused(self.controller.clone());
         let log_dirs = async {
             loop {
                 sleep(FAILURE_CHECK_INTERVAL).await;
@@ -235,13 +241,27 @@ impl Node {
     }
 }
 
+/// Returns when the controller in this process can't go on.
+async fn refused(controller: Option<Arc<Controller>>) -> Error {
+    match controller {
+        Some(controller) => Error::Controller(controller.stopped().await),
+        None => std::future::pending().await,
+    }
+}
+
 async fn start_controller(
     config: &BrokerConfig,
     doors: &Doors,
     cluster_id: &str,
 ) -> Result<Arc<Controller>, Error> {
     let defaults = ControllerConfig::new(config.node_id, cluster_id, identity::store_path(config));
+    let listed = config.quorum.voters.iter();
     let config = ControllerConfig {
+        listed_voters: listed
+            .map(|Voter { id, address: Address { host, port } }| {
+                (*id, VoterEndpoint { host: host.clone(), port: *port })
+            })
+            .collect(),
         settings: Settings {
             num_partitions: config.num_partitions,
             default_replication_factor: config.default_replication_factor,
@@ -249,9 +269,15 @@ async fn start_controller(
             static_config: config.static_overrides.clone(),
             broker_key: config::broker_key,
         },
+        broker_heartbeat_interval: config.broker_heartbeat_interval,
         broker_session_timeout: config.broker_session_timeout,
         quorum_heartbeat_interval: config.quorum_heartbeat_interval,
         quorum_election_timeout: config.quorum_election_timeout,
+        leader_balance_interval: config
+            .auto_leader_rebalance_enable
+            .then_some(config.leader_imbalance_check_interval),
+        snapshot_entries: config.metadata_snapshot_entries,
+        snapshot_entries_kept: config.metadata_log_entries_kept,
         ..defaults
     };
     let own_doors = ControllerDoors {

@@ -7,8 +7,12 @@
 
 mod ack_queue;
 mod fetch_waiter;
+mod fetched_batches;
+mod following;
+mod leading;
 mod produced_batch;
 mod reading;
+mod sight;
 mod state;
 mod upkeep;
 
@@ -17,20 +21,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::BytesMut;
 use metadata::config::TopicConfig;
 use protocol::{
-    ErrorCode, LeaderEpoch, Offset, Timestamp, TopicName, TopicPartition,
+    ErrorCode, LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicName, TopicPartition,
     records::{set_base_offset, set_partition_leader_epoch},
 };
 use replica::Append as Decided;
-pub(crate) use replica::{Acks, Assignment};
+pub(crate) use replica::{Acks, ActiveBrokers, Assignment};
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::error;
 
 pub(crate) use ack_queue::Acknowledged;
 pub(crate) use fetch_waiter::FetchWaiter;
+use fetched_batches::FetchedBatches;
+pub(crate) use following::{FollowerFetch, Taken};
+pub(crate) use leading::Follower;
 use produced_batch::ProducedBatch;
 pub(crate) use produced_batch::RefusedBatch;
 pub(crate) use reading::{Isolation, OffsetAt, OffsetFound, Read, ReadSpec};
-pub(crate) use state::{State, log_config, replica_config};
+pub(crate) use sight::Sight;
+pub(crate) use state::{State, log_config, log_offsets, replica_config};
 
 use crate::{api::of_storage, log_dirs::LogDirHandle};
 
@@ -38,6 +46,7 @@ use crate::{api::of_storage, log_dirs::LogDirHandle};
 #[derive(Debug)]
 pub(crate) struct Partition {
     name: TopicPartition,
+    topic_id: TopicId,
     log_dir: Arc<LogDirHandle>,
     state: Mutex<State>,
     /// Whose turn it is to sync, retain, close or delete.
@@ -61,7 +70,14 @@ pub(crate) struct Append {
 
 impl Partition {
     pub(crate) fn new(name: TopicPartition, log_dir: Arc<LogDirHandle>, state: State) -> Arc<Self> {
-        Arc::new(Self { name, log_dir, state: Mutex::new(state), upkeep: Arc::default() })
+        let topic_id = state.sight.of.topic;
+        let state = Mutex::new(state);
+        Arc::new(Self { name, topic_id, log_dir, state, upkeep: Arc::default() })
+    }
+
+    /// The topic's id and the partition's number.
+    pub(crate) fn key(&self) -> (TopicId, PartitionIndex) {
+        (self.topic_id, self.name.partition)
     }
 
     pub(crate) fn name(&self) -> &TopicPartition {
@@ -108,7 +124,7 @@ impl Partition {
                 state
                     .write(&bytes, &header, now)
                     .map_err(|fault| self.fault(&mut state, &fault))?;
-                if state.wants_sync(&header, Instant::now()) {
+                if state.wants_sync(Instant::now()) {
                     self.log_dir.want_sync(Arc::clone(self));
                 }
             }
@@ -117,27 +133,25 @@ impl Partition {
             }
         }
         let wait = match (acks, state.replica.completion(&wait)) {
-            (Acks::None, _) | (_, Some(Ok(()))) => None,
+            (Acks::None, _) => None,
+            (_, Some(Ok(()))) => {
+                state.sight.saw_acknowledged(&state.replica, &wait);
+                None
+            }
             (_, Some(Err(error))) => return Err(error.into()),
             (_, None) => Some(state.acks.push(wait)),
         };
         Ok(Append { appended, wait })
     }
 
-    /// Takes a decision of the controller.
-    pub(crate) fn assign(&self, assignment: &Assignment) {
+    /// Takes a decision of the controller, made when these brokers were in service. Returns whether
+    /// a follower may become in sync by that.
+    pub(crate) fn assign(&self, assignment: &Assignment, active: &Arc<ActiveBrokers>) -> bool {
         let mut state = self.state();
-        let leader_before = state.leader;
-        state.leader = assignment.leader;
-        state.assign(assignment);
-        if state.leader != leader_before {
-            info!(
-                partition = %self.name,
-                leader = %assignment.leader,
-                leader_epoch = %assignment.leader_epoch,
-                "leader changed"
-            );
-        }
+        let advance = state.replica.brokers_changed(Arc::clone(active));
+        state.advanced_by_others(advance);
+        self.take_assignment(&mut state, assignment);
+        state.replica.may_anyone_join_isr()
     }
 
     /// Takes over a changed configuration of the topic.

@@ -8,14 +8,16 @@ use std::{
 use arc_swap::ArcSwap;
 use metadata::{ClusterImage, ConfigResource, Delta, Partition as Decided, ResourceType};
 use protocol::{BrokerId, ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
-use replica::Assignment;
+use replica::{ActiveBrokers, Assignment};
 use tokio::sync::Mutex;
 use tracing::info;
 
 use crate::{
     broker::Broker,
+    directory_assignments::DirectoryAssignments,
     log_dirs::{Opening, Retry},
     partition::Partition,
+    replication::{Leadership, Replication},
     topic_config,
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct Partitions {
     missing: std::sync::Mutex<BTreeMap<Key, (Opening, Retry)>>,
     /// One change at a time.
     changing: Mutex<()>,
+    replication: Replication,
+    directory_assignments: DirectoryAssignments,
 }
 
 impl Partitions {
@@ -68,6 +72,16 @@ impl Partitions {
         self.by_id(image, topic.id, index)
     }
 
+    /// Who follows whom, and who is in sync.
+    pub(crate) fn replication(&self) -> &Replication {
+        &self.replication
+    }
+
+    /// Which of them are in other directories than the cluster knows.
+    pub(crate) fn directory_assignments(&self) -> &DirectoryAssignments {
+        &self.directory_assignments
+    }
+
     /// All that are held, in the order of their topics' ids.
     pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
         self.held.load().values().cloned().collect()
@@ -88,7 +102,7 @@ impl Partitions {
         self.remove(broker, &delta, &mut held).await;
         self.open(broker, newer, &delta, &mut held).await;
         self.held.store(Arc::new(held));
-        self.assign(broker.id(), &delta);
+        self.assign(broker, newer, &delta);
         self.configure(broker, newer, &delta);
     }
 
@@ -102,6 +116,7 @@ impl Partitions {
         for topic in delta.removed_topics.values() {
             for (index, _) in topic.partitions() {
                 gone.extend(held.remove(&(topic.id, index)));
+                self.replication.unfollow((topic.id, index));
                 self.missing().remove(&(topic.id, index));
             }
         }
@@ -182,24 +197,41 @@ impl Partitions {
         let mut held = BTreeMap::clone(&self.held.load());
         self.open_all(broker, openings, &mut held).await;
         self.held.store(Arc::new(held));
-        let nothing = ClusterImage::default();
-        self.assign(broker.id(), &nothing.delta(&broker.image.load()));
+        let (nothing, image) = (ClusterImage::default(), broker.image.load_full());
+        self.assign(broker, &image, &nothing.delta(&image));
     }
 
     fn missing(&self) -> MutexGuard<'_, BTreeMap<Key, (Opening, Retry)>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assign(&self, own: BrokerId, delta: &Delta) {
-        let held = self.held.load();
+    /// Hands out what the controller decided: first who is in service, then the roles, then whom
+    /// to follow.
+    fn assign(&self, broker: &Arc<Broker>, image: &ClusterImage, delta: &Delta) {
+        let (own, held) = (broker.id(), self.held.load());
+        let active = Arc::new(active_brokers(image));
+        if !delta.brokers.is_empty() {
+            for partition in held.values().filter(|held| held.brokers_changed(&active)) {
+                self.replication.isr.look_at(partition);
+            }
+        }
+        let mut following = Vec::new();
         for (id, topic) in &delta.topics {
             for (index, change) in &topic.partitions {
                 let Some(partition) = held.get(&(*id, *index)) else { continue };
                 if change.newer.replicas.contains(&own) {
-                    partition.assign(&assignment(&change.newer));
+                    self.directory_assignments.look_at(partition, change.newer.directory(own));
+                    if partition.assign(&assignment(&change.newer), &active) {
+                        self.replication.isr.look_at(partition);
+                    }
+                    let leader = change.newer.leader.filter(|leader| *leader != own);
+                    let epoch = change.newer.leader_epoch;
+                    let followed = leader.map(|leader| Leadership { leader, epoch });
+                    following.push((Arc::clone(partition), followed));
                 }
             }
         }
+        self.replication.follow(broker, following);
     }
 
     fn configure(&self, broker: &Broker, image: &ClusterImage, delta: &Delta) {
@@ -222,6 +254,12 @@ impl Partitions {
 fn concerns_all_topics(resource: &ConfigResource, own: BrokerId) -> bool {
     resource.kind == ResourceType::Broker
         && (*resource == ConfigResource::every_broker() || *resource == ConfigResource::broker(own))
+}
+
+/// The brokers that may be in sync.
+fn active_brokers(image: &ClusterImage) -> ActiveBrokers {
+    let active = image.brokers().iter().filter(|broker| broker.is_active());
+    active.map(|broker| (broker.id, broker.epoch)).collect()
 }
 
 fn assignment(decided: &Decided) -> Assignment {

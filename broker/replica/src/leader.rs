@@ -1,35 +1,47 @@
 //! What a leader knows of the other replicas, and how far all of them are.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod follower;
+mod isr;
 
-use protocol::{BrokerEpoch, BrokerId, ErrorCode, Offset, effective_min_insync_replicas};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use protocol::{BrokerEpoch, BrokerId, ErrorCode, Offset, bug, effective_min_insync_replicas};
 
 use crate::Assignment;
+use follower::Follower;
+pub use isr::{IsrProposal, IsrRefusal};
+
+/// The brokers that may become in sync, neither fenced nor shutting down, each with its
+/// registration.
+pub type ActiveBrokers = BTreeMap<BrokerId, BrokerEpoch>;
 
 /// The state of a leader, for one leader epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leader {
     local: BrokerId,
+    /// Where this epoch starts in the log.
+    epoch_start: Offset,
     isr: BTreeSet<BrokerId>,
     /// In-sync replicas that were proposed to the controller, which hasn't decided yet.
     proposed_isr: Option<BTreeSet<BrokerId>>,
     followers: BTreeMap<BrokerId, Follower>,
 }
 
-/// How far a follower is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-struct Follower {
-    /// The broker's registration when it last fetched.
-    broker_epoch: BrokerEpoch,
-    /// Where its log ends: what it fetches from. `None` before its first fetch in this epoch.
-    log_end_offset: Option<Offset>,
-}
-
 impl Leader {
     /// A leader whose followers haven't fetched yet.
-    pub(crate) fn new(local: BrokerId, assignment: &Assignment) -> Self {
-        let mut leader =
-            Self { local, isr: BTreeSet::new(), proposed_isr: None, followers: BTreeMap::new() };
+    pub(crate) fn new(
+        local: BrokerId,
+        assignment: &Assignment,
+        epoch_start: Offset,
+        now: Duration,
+    ) -> Self {
+        let followers =
+            assignment.isr.iter().map(|broker| (*broker, Follower::in_sync(now))).collect();
+        let isr = BTreeSet::new();
+        let mut leader = Self { local, epoch_start, isr, proposed_isr: None, followers };
         leader.reassign(assignment);
         leader
     }
@@ -75,23 +87,14 @@ impl Leader {
             >= effective_min_insync_replicas(min_insync_replicas, self.replication_factor())
     }
 
-    pub(crate) fn propose_isr(&mut self, isr: BTreeSet<BrokerId>) {
-        assert!(isr.contains(&self.local), "a leader is in sync with itself");
-        // A second one would make us forget replicas that the first may have brought in.
-        assert!(self.proposed_isr.is_none(), "one proposal at a time");
-        self.proposed_isr = Some(isr);
-    }
-
-    pub(crate) fn withdraw_isr(&mut self) {
-        self.proposed_isr = None;
-    }
-
     /// A follower fetches from an offset, and so acknowledges everything before it.
     pub(crate) fn follower_fetched(
         &mut self,
         broker: BrokerId,
         broker_epoch: BrokerEpoch,
-        log_end_offset: Offset,
+        fetch_offset: Offset,
+        leader_end_offset: Offset,
+        now: Duration,
     ) -> Result<(), ErrorCode> {
         // The leader epochs agree, and yet we don't know this replica: our metadata is behind.
         let follower = self.followers.get_mut(&broker).ok_or(ErrorCode::UnknownLeaderEpoch)?;
@@ -99,28 +102,34 @@ impl Leader {
         if broker_epoch < follower.broker_epoch {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
-        *follower = Follower { broker_epoch, log_end_offset: Some(log_end_offset) };
+        follower.fetched(broker_epoch, fetch_offset, leader_end_offset, now);
         Ok(())
+    }
+
+    /// Where this epoch starts in the log.
+    #[must_use]
+    pub fn epoch_start(&self) -> Offset {
+        self.epoch_start
     }
 
     /// The offset that all in-sync replicas have reached, given where the leader's own
     /// acknowledgement ends. `None` while it may not move.
     ///
-    /// The replicas are those of the maximal set (KIP-497): the decided ones and the proposed
-    /// ones, for the controller may have accepted the proposal already and may elect any of them.
+    /// The replicas are those of the maximal set (KIP-497), and those that have caught up and are
+    /// about to be proposed: if the high watermark ran away from them, they'd never join.
     pub(crate) fn replicated_end(
         &self,
         local_end: Offset,
         min_insync_replicas: usize,
     ) -> Option<Offset> {
-        if !self.has_min_isr(min_insync_replicas) {
+        if !self.has_min_isr(min_insync_replicas) && !bug!(R4) && !bug!(R10) {
             return None;
         }
-        let proposed = self.proposed_isr.iter().flatten();
-        self.isr
-            .iter()
-            .chain(proposed)
-            .filter(|broker| **broker != self.local)
-            .try_fold(local_end, |end, broker| Some(end.min(self.follower_end_offset(*broker)?)))
+        let in_sync = self.maximal_isr().filter(|broker| *broker != self.local);
+        let end = in_sync
+            .map(|broker| self.follower_end_offset(broker))
+            .try_fold(local_end, |end, follower| Some(end.min(follower?)))?;
+        let awaited = self.followers.values().filter(|follower| follower.is_awaited && !bug!(R3));
+        Some(awaited.filter_map(|follower| follower.log_end_offset).fold(end, Offset::min))
     }
 }

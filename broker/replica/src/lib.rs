@@ -9,11 +9,12 @@ mod replica;
 
 pub use acks::Acks;
 pub use append::{Append, ProduceWait};
-pub use leader::Leader;
+pub use leader::{ActiveBrokers, IsrProposal, IsrRefusal, Leader};
 pub use producer_state::{
     BATCHES_REMEMBERED, BatchSequence, CompletedTransaction, ProducerStates, SequenceCheck,
 };
 pub use read_bounds::{ReadBounds, ReadUpTo};
 pub use replica::{
-    Advance, Appended, Assigned, Assignment, LogOffsets, Replica, ReplicaConfig, Role, Transition,
+    Advance, Appended, Assigned, Assignment, FetchPosition, LogOffsets, OutOfRange, Replica,
+    ReplicaConfig, Role, Transition, out_of_range, truncation_offset,
 };

@@ -1,22 +1,28 @@
 //! The replica itself: the offsets that matter, the role, and the rules that join them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use protocol::{
-    BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionEpoch, Timestamp,
+    BrokerEpoch, BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionEpoch, Timestamp, bug,
+    effective_min_insync_replicas,
     records::{BatchHeader, EndTransactionMarker},
 };
 
 use crate::{
-    Acks, Append, CompletedTransaction, Leader, ProduceWait, ProducerStates, ReadBounds, ReadUpTo,
-    SequenceCheck,
+    Acks, ActiveBrokers, Append, CompletedTransaction, Leader, ProduceWait, ProducerStates,
+    ReadBounds, ReadUpTo, SequenceCheck,
 };
 
 mod assignment;
+mod following;
+mod in_sync;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod three_replicas;
 
 pub use assignment::{Assigned, Assignment, Role, Transition};
+pub use following::{FetchPosition, OutOfRange, out_of_range, truncation_offset};
 
 /// The ends of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -74,7 +80,11 @@ pub struct Replica {
     partition_epoch: Option<PartitionEpoch>,
     log: LogOffsets,
     high_watermark: Offset,
+    /// How often the log was cut since it was opened.
+    truncations: u64,
     producers: ProducerStates,
+    /// Whom a leader may let in.
+    active: Arc<ActiveBrokers>,
 }
 
 impl Replica {
@@ -96,11 +106,20 @@ impl Replica {
             partition_epoch: None,
             log,
             high_watermark: high_watermark.max(log.log_start_offset).min(log.log_end_offset),
+            truncations: 0,
             producers,
+            active: Arc::default(),
         };
         replica.producers.high_watermark_moved(replica.high_watermark);
         replica.check();
         replica
+    }
+
+    /// How many replicas must be in sync; no more than there are. 1 where this one doesn't lead.
+    #[must_use]
+    pub fn effective_min_insync_replicas(&self) -> usize {
+        let replicas = self.leader().map_or(1, Leader::replication_factor);
+        effective_min_insync_replicas(self.config.min_insync_replicas, replicas)
     }
 
     /// The role.
@@ -224,7 +243,11 @@ impl Replica {
         }
         let before = self.visible();
         self.log.log_end_offset = header.next_offset();
-        let completed = self.producers.replay(header, marker);
+        let is_leader = matches!(self.role, Role::Leader(_));
+        let completed = match is_leader || !bug!(T4) {
+            true => self.producers.replay(header, marker),
+            false => None,
+        };
         Appended { advance: self.advance(before), completed }
     }
 
@@ -251,9 +274,9 @@ impl Replica {
         match wait.acks {
             Acks::None => Some(Ok(())),
             Acks::Leader => (self.acknowledged_end() >= wait.end).then_some(Ok(())),
-            Acks::All if self.high_watermark < wait.end => None,
+            Acks::All if self.high_watermark < wait.end && !bug!(R17) => None,
             // The in-sync replicas may have become fewer since the batch was appended.
-            Acks::All if !leader.has_min_isr(self.config.min_insync_replicas) => {
+            Acks::All if !leader.has_min_isr(self.config.min_insync_replicas) && !bug!(R10) => {
                 Some(Err(ErrorCode::NotEnoughReplicasAfterAppend))
             }
             Acks::All => Some(Ok(())),
@@ -282,59 +305,6 @@ impl Replica {
         }
     }
 
-    /// A follower fetches, and so acknowledges everything before the offset. Its epochs have been
-    /// checked, and that its log doesn't diverge before the offset (KAFKA-8400).
-    ///
-    /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR; UNKNOWN_LEADER_EPOCH for a replica that isn't
-    /// assigned here, as far as is known.
-    pub fn follower_fetched(
-        &mut self,
-        broker: BrokerId,
-        broker_epoch: BrokerEpoch,
-        fetch_offset: Offset,
-    ) -> Result<Option<Advance>, ErrorCode> {
-        let before = self.visible();
-        self.leader()?;
-        if fetch_offset > self.log.log_end_offset {
-            return Err(ErrorCode::OffsetOutOfRange);
-        }
-        self.leader_mut()?.follower_fetched(broker, broker_epoch, fetch_offset)?;
-        Ok(self.advance(before))
-    }
-
-    /// The leader's high watermark has come with a fetch response, whose records have been
-    /// appended. A leader isn't told.
-    pub fn leader_high_watermark(&mut self, high_watermark: Offset) -> Option<Advance> {
-        if !matches!(self.role, Role::Follower { .. }) {
-            return None;
-        }
-        let before = self.visible();
-        self.raise_high_watermark(high_watermark.min(self.log.log_end_offset));
-        self.advance(before)
-    }
-
-    /// Other in-sync replicas have been proposed to the controller. Until it decides, the high
-    /// watermark waits for the old ones and the new ones.
-    ///
-    /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
-    pub fn isr_proposed(&mut self, isr: BTreeSet<BrokerId>) -> Result<(), ErrorCode> {
-        self.leader_mut()?.propose_isr(isr);
-        Ok(())
-    }
-
-    /// The controller has refused the proposal for certain. A timeout is no refusal: the proposal
-    /// may still be accepted, and counts.
-    ///
-    /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
-    pub fn isr_refused(&mut self) -> Result<Option<Advance>, ErrorCode> {
-        let before = self.visible();
-        self.leader_mut()?.withdraw_isr();
-        Ok(self.advance(before))
-    }
-
     /// The topic's configuration has changed.
     pub fn configured(&mut self, config: ReplicaConfig) -> Option<Advance> {
         let before = self.visible();
@@ -348,16 +318,6 @@ impl Replica {
         let before = self.visible();
         self.log.log_start_offset = self.log.log_start_offset.max(log_start_offset);
         self.advance(before)
-    }
-
-    /// A follower's log has been cut off, and what is known of producers rebuilt from what is left.
-    pub fn truncated(&mut self, log: LogOffsets, producers: ProducerStates) {
-        assert!(!matches!(self.role, Role::Leader(_)), "a leader never truncates");
-        self.log = log;
-        self.producers = producers;
-        self.high_watermark = self.high_watermark.min(log.log_end_offset).max(log.log_start_offset);
-        self.producers.high_watermark_moved(self.high_watermark);
-        self.check();
     }
 
     fn leader_mut(&mut self) -> Result<&mut Leader, ErrorCode> {

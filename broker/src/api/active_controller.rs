@@ -3,6 +3,8 @@
 //!
 //! Who may ask is judged once, where it's decided: a forwarded request carries its principal.
 
+use std::sync::atomic::Ordering;
+
 use ::metadata::ClusterImage;
 use controller::Controller;
 use protocol::{ErrorCode, Request};
@@ -25,7 +27,15 @@ pub(super) async fn decide_or_forward<R: Request>(
     shows: impl Fn(&ClusterImage, &R::Response) -> bool,
 ) -> Result<R::Response, ErrorCode> {
     match context.connection.kind {
-        ListenerKind::Controller => decide(broker.controller()?, request).await,
+        ListenerKind::Controller => {
+            let decided = decide(broker.controller()?, request).await;
+            if let (Err(ErrorCode::NotController), Some(misdirected)) =
+                (&decided, &context.misdirected)
+            {
+                misdirected.store(true, Ordering::SeqCst);
+            }
+            decided
+        }
         ListenerKind::Broker => {
             let response = broker.forward(context, &request, context.api_version).await?;
             broker.until_image_shows(|image| shows(image, &response)).await;

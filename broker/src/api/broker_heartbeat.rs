@@ -14,9 +14,17 @@ pub(super) async fn handle(
     context: RequestContext,
     request: BrokerHeartbeatRequest,
 ) -> BrokerHeartbeatResponse {
+    let sender = (request.broker_id, request.broker_epoch);
     let answered =
         async { controller_for_nodes(&broker, &context)?.broker_heartbeat(request).await };
-    answered.await.unwrap_or_else(|error_code| BrokerHeartbeatResponse {
+    let answered = answered.await;
+    if answered.as_ref().is_ok_and(|response| response.error_code.is_none()) {
+        // Should the connection break, this is whom the controller looks for.
+        let mut heartbeats_of =
+            context.connection.heartbeats_of.lock().expect("no panic while it's set");
+        *heartbeats_of = Some(sender);
+    }
+    answered.unwrap_or_else(|error_code| BrokerHeartbeatResponse {
         error_code,
         ..BrokerHeartbeatResponse::default()
     })

@@ -85,16 +85,17 @@ fn brokers(
         .filter_map(reached)
         .collect();
     let live = brokers.iter().filter(|broker| !broker.is_fenced).map(|broker| broker.broker_id);
-    (one_for_the_controller(broker.id(), live), brokers)
+    (one_for_the_controller(broker, live), brokers)
 }
 
 fn controllers(broker: &Broker) -> (BrokerId, Vec<DescribeClusterBroker>) {
     let Ok(controller) = broker.controller() else { return (BrokerId(-1), Vec::new()) };
-    let voters = broker.config.quorum.voters.iter().map(|voter| DescribeClusterBroker {
-        broker_id: voter.id,
-        host: voter.address.host.clone(),
-        port: i32::from(voter.address.port),
+    let quorum = controller.quorum();
+    let voters = quorum.voters.iter().map(|(key, voter)| DescribeClusterBroker {
+        broker_id: key.node_id,
+        host: voter.endpoint.host.clone(),
+        port: i32::from(voter.endpoint.port),
         ..DescribeClusterBroker::default()
     });
-    (controller.leader().unwrap_or(BrokerId(-1)), voters.collect())
+    (quorum.leader.map_or(BrokerId(-1), |leader| leader.node_id), voters.collect())
 }

@@ -1,5 +1,10 @@
 //! Envelope (KIP-590): a request that a broker forwards in its client's name.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use protocol::{
     ApiKey, ErrorCode, Reader, RequestHeader, Stored,
     api::envelope::{EnvelopeRequest, EnvelopeResponse},
@@ -16,12 +21,15 @@ use crate::{
     },
 };
 
-/// What brokers forward: changes that only the active controller may decide.
+/// What brokers forward: what only the active controller may decide, or knows.
 const FORWARDED: &[ApiKey] = &[
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
     ApiKey::CreatePartitions,
+    ApiKey::ElectLeaders,
     ApiKey::IncrementalAlterConfigs,
+    ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
 ];
 
 pub(super) async fn start(mut incoming: Incoming) -> Outcome {
@@ -32,7 +40,11 @@ pub(super) async fn start(mut incoming: Incoming) -> Outcome {
     let (correlation_id, version) = (incoming.header.correlation_id, incoming.header.api_version);
     let response = match unwrap(incoming, envelope) {
         Err(error_code) => error(error_code),
-        Ok(inner) => match inner.dispatch().await {
+        Ok((inner, misdirected)) => match inner.dispatch().await {
+            // As Kafka has it: the broker, and not its client, looks for the active controller.
+            Outcome::Answer(_) if misdirected.load(Ordering::SeqCst) => {
+                error(ErrorCode::NotController)
+            }
             Outcome::Answer(answer) => EnvelopeResponse {
                 response_data: Some(answer.into_bytes()),
                 ..EnvelopeResponse::default()
@@ -53,7 +65,10 @@ fn error(error_code: ErrorCode) -> EnvelopeResponse {
     EnvelopeResponse { error_code, ..EnvelopeResponse::default() }
 }
 
-fn unwrap(outer: Incoming, envelope: EnvelopeRequest) -> Result<Incoming, ErrorCode> {
+fn unwrap(
+    outer: Incoming,
+    envelope: EnvelopeRequest,
+) -> Result<(Incoming, Arc<AtomicBool>), ErrorCode> {
     controller_for_nodes(&outer.broker, &outer.context)?;
     let principal = envelope.request_principal.ok_or(ErrorCode::PrincipalDeserializationFailure)?;
     let principal =
@@ -73,5 +88,7 @@ fn unwrap(outer: Incoming, envelope: EnvelopeRequest) -> Result<Incoming, ErrorC
     context.client_id.clone_from(&header.client_id);
     context.correlation_id = header.correlation_id;
     context.api_version = header.api_version;
-    Ok(Incoming { broker: outer.broker, context, header, bytes, body })
+    let misdirected = Arc::<AtomicBool>::default();
+    context.misdirected = Some(Arc::clone(&misdirected));
+    Ok((Incoming { broker: outer.broker, context, header, bytes, body }, misdirected))
 }

@@ -23,7 +23,7 @@ use crate::{
     api::{Incoming, current_leaders::CurrentLeaders},
     broker::{Broker, Operation, Resource},
     fetch_session::{Begun, FetchKey, FetchPartition, FetchTopic, SessionRequest, Told},
-    partition::{FetchWaiter, Isolation, Partition, Read, ReadSpec},
+    partition::{FetchWaiter, Follower, Isolation, Partition, Read, ReadSpec},
     server::{Share, answer::Answer, connection::Outcome, request_context::RequestContext},
 };
 
@@ -61,13 +61,15 @@ async fn fetch(
         return (Share::default(), refused(ErrorCode::ClusterAuthorizationFailed));
     }
     let isolation = Isolation::of(replica, request.isolation_level);
+    let follower = (replica >= BrokerId(0))
+        .then_some(Follower { broker: replica, epoch: request.replica_state.replica_epoch });
     let limits = Limits::new(broker, &request, isolation, context.api_version);
     let deadline = Instant::now() + wait_max(&request);
     let begun = match begin_session(broker, context, request) {
         Ok(begun) => begun,
         Err(error) => return (Share::default(), refused(error)),
     };
-    let fetch = Fetch { broker, context, begun: &begun, limits };
+    let fetch = Fetch { broker, context, begun: &begun, limits, follower };
     let round = fetch.read_until(deadline).await;
     fetch.respond(round)
 }
@@ -95,6 +97,7 @@ fn begin_session(
             max_bytes: partition.partition_max_bytes,
             current_leader_epoch: partition.current_leader_epoch,
             last_fetched_epoch: partition.last_fetched_epoch,
+            high_watermark: partition.high_watermark,
         }));
     }
     let mut forgotten = Vec::new();
@@ -170,13 +173,17 @@ struct Fetch<'a> {
     context: &'a RequestContext,
     begun: &'a Begun,
     limits: Limits,
+    /// Who asks, if it's a replica.
+    follower: Option<Follower>,
 }
 
 impl Fetch<'_> {
     /// Reads until there is enough, or something urgent, or no time left.
     async fn read_until(&self, deadline: Instant) -> Round {
+        // A follower acknowledges once, when its request comes.
+        let mut acknowledges = self.follower;
         loop {
-            let round = self.read().await;
+            let round = self.read(acknowledges.take()).await;
             let enough = round.bytes >= self.limits.bytes_min || self.is_cut(&round);
             if enough || round.urgent || self.begun.partitions.is_empty() {
                 return round;
@@ -191,7 +198,8 @@ impl Fetch<'_> {
             let changed = round.answers.iter().any(|(_, answered)| {
                 let partition = answered.partition.as_ref();
                 partition.is_some_and(|partition| {
-                    partition.enroll(&waiter, self.limits.isolation, answered.readable_end)
+                    let seen = (answered.readable_end, answered.data.high_watermark);
+                    partition.enroll(&waiter, self.limits.isolation, seen)
                 })
             });
             // What was read is read anew: it isn't held while the fetch waits.
@@ -214,21 +222,22 @@ impl Fetch<'_> {
         both.any(|(wanted, (_, answered))| answered.next_offset(wanted) < answered.readable_end)
     }
 
-    async fn read(&self) -> Round {
+    async fn read(&self, acknowledges: Option<Follower>) -> Round {
         let mut round = Round::default();
         let mut turn_bytes = 0;
         for wanted in &self.begun.partitions {
-            let answered = match self.read_partition(wanted, round.bytes).await {
+            let answered = match self.read_partition(wanted, round.bytes, acknowledges).await {
                 Ok(answered) => answered,
                 Err(error) => {
                     round.urgent = true;
-                    refused(wanted, error)
+                    self.refused(wanted, error)
                 }
             };
             let bytes = answered.data.records.as_ref().map_or(0, Bytes::len);
             round.bytes += bytes;
             round.share.merge(self.broker.response_memory.take_rest(bytes));
             round.urgent |= answered.data.diverging_epoch != EpochEndOffset::default();
+            round.urgent |= answered.data.high_watermark > wanted.high_watermark;
             round.answers.push((wanted.key(), answered));
             turn_bytes += bytes;
             if turn_bytes >= TURN_BYTES {
@@ -239,16 +248,21 @@ impl Fetch<'_> {
         round
     }
 
+    fn partition(&self, wanted: &FetchPartition) -> Result<Arc<Partition>, ErrorCode> {
+        let (held, image) = (&self.broker.partitions, self.broker.image.load());
+        match &wanted.topic {
+            FetchTopic::Id(id) => held.by_id(&image, *id, wanted.partition),
+            FetchTopic::Name(name) => held.by_name(&image, name, wanted.partition),
+        }
+    }
+
     async fn read_partition(
         &self,
         wanted: &FetchPartition,
         bytes_before: usize,
+        acknowledges: Option<Follower>,
     ) -> Result<Answered, ErrorCode> {
-        let (held, image) = (&self.broker.partitions, self.broker.image.load());
-        let partition = match &wanted.topic {
-            FetchTopic::Id(id) => held.by_id(&image, *id, wanted.partition),
-            FetchTopic::Name(name) => held.by_name(&image, name, wanted.partition),
-        }?;
+        let partition = self.partition(wanted)?;
         let topic = Resource::Topic(partition.topic());
         if !self.broker.authorize(self.context, Operation::Read, topic) {
             return Err(ErrorCode::TopicAuthorizationFailed);
@@ -263,6 +277,7 @@ impl Fetch<'_> {
             // limits: or a large batch would never be read.
             first_whole: bytes_before == 0,
             isolation: self.limits.isolation,
+            follower: acknowledges,
             current_leader_epoch: wanted.current_leader_epoch,
             last_fetched_epoch: wanted.last_fetched_epoch,
         };
@@ -276,7 +291,10 @@ impl Fetch<'_> {
         wanted: &FetchPartition,
     ) -> Result<Answered, ErrorCode> {
         let read = partition.read(spec)?;
-        let Read { told, readable_end, diverging, aborted, slice } = read;
+        let Read { told, readable_end, diverging, aborted, may_join_isr, slice } = read;
+        if may_join_isr {
+            self.broker.partitions.replication().isr.look_at(partition);
+        }
         let records = match slice {
             Some(slice) => partition.read_slice(slice, spec.offset).await?,
             None => Bytes::new(),
@@ -300,6 +318,23 @@ impl Fetch<'_> {
         };
         let partition = Some(Arc::clone(partition));
         Ok(Answered { partition, data, told: Some(told), readable_end })
+    }
+
+    fn refused(&self, wanted: &FetchPartition, error_code: ErrorCode) -> Answered {
+        let mut data = PartitionData {
+            partition_index: wanted.partition,
+            error_code,
+            high_watermark: Offset(-1),
+            preferred_read_replica: BrokerId(-1),
+            records: Some(Bytes::new()),
+            ..PartitionData::default()
+        };
+        if error_code == ErrorCode::OffsetOutOfRange && self.follower.is_some() {
+            // A follower that is told where the log starts need not ask for it first.
+            let start = self.partition(wanted).ok().and_then(|at| at.leader_log_start_offset());
+            data.log_start_offset = start.unwrap_or(data.log_start_offset);
+        }
+        Answered { partition: None, data, told: None, readable_end: Offset(-1) }
     }
 
     fn respond(&self, round: Round) -> (Share, FetchResponse) {
@@ -333,18 +368,6 @@ impl Fetch<'_> {
         name_leaders(self.broker, self.context, &mut response);
         (round.share, response)
     }
-}
-
-fn refused(wanted: &FetchPartition, error_code: ErrorCode) -> Answered {
-    let data = PartitionData {
-        partition_index: wanted.partition,
-        error_code,
-        high_watermark: Offset(-1),
-        preferred_read_replica: BrokerId(-1),
-        records: Some(Bytes::new()),
-        ..PartitionData::default()
-    };
-    Answered { partition: None, data, told: None, readable_end: Offset(-1) }
 }
 
 /// Tells with the errors who leads instead (KIP-951).

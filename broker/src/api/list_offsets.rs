@@ -16,6 +16,9 @@ use crate::{
     server::request_context::RequestContext,
 };
 
+/// The first version whose client understands OFFSET_NOT_AVAILABLE (KIP-207).
+const OFFSET_NOT_AVAILABLE_FROM: i16 = 5;
+
 pub(super) async fn handle(
     broker: Arc<Broker>,
     context: RequestContext,
@@ -47,7 +50,14 @@ async fn find(
     let at = OffsetAt::from_request(wanted.timestamp, context.api_version)?;
     let partition =
         broker.partitions.by_name(&broker.image.load(), topic, wanted.partition_index)?;
-    partition.find_offset(at, isolation, wanted.current_leader_epoch).await
+    let found = partition.find_offset(at, isolation, wanted.current_leader_epoch).await;
+    found.map_err(|error| match error {
+        // What older clients retry.
+        ErrorCode::OffsetNotAvailable if context.api_version < OFFSET_NOT_AVAILABLE_FROM => {
+            ErrorCode::LeaderNotAvailable
+        }
+        error => error,
+    })
 }
 
 fn answer(

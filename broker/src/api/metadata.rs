@@ -40,7 +40,7 @@ pub(super) async fn handle(
     let brokers = view.brokers();
     MetadataResponse {
         cluster_id: Some(broker.cluster_id.clone()),
-        controller_id: one_for_the_controller(broker.id(), brokers.iter().map(|b| b.node_id)),
+        controller_id: one_for_the_controller(&broker, brokers.iter().map(|b| b.node_id)),
         brokers,
         topics: view.topics(wanted),
         cluster_authorized_operations: match request.include_cluster_authorized_operations {
@@ -52,13 +52,22 @@ pub(super) async fn handle(
     }
 }
 
-/// Which broker clients are told to be the controller: each forwards to the active one, so any that
-/// is live will do; -1 where none is.
+/// Which broker clients are told to be the controller: the active one, if it's a live broker. Each
+/// forwards to it, so otherwise any that is live will do; -1 where none is.
 pub(super) fn one_for_the_controller(
-    own: BrokerId,
+    broker: &Broker,
+    live: impl Iterator<Item = BrokerId> + Clone,
+) -> BrokerId {
+    preferred([broker.active_controller.leader(), Some(broker.id())], live)
+}
+
+fn preferred(
+    wanted: [Option<BrokerId>; 2],
     mut live: impl Iterator<Item = BrokerId> + Clone,
 ) -> BrokerId {
-    if live.clone().any(|id| id == own) { own } else { live.next().unwrap_or(BrokerId(-1)) }
+    let is_live = |id: &BrokerId| live.clone().any(|live| live == *id);
+    let wanted = wanted.into_iter().flatten().find(is_live);
+    wanted.or_else(|| live.next()).unwrap_or(BrokerId(-1))
 }
 
 /// What a request asks for, nothing twice.
@@ -238,11 +247,13 @@ mod tests {
 
     #[test]
     fn the_controller_that_clients_are_told_is_a_live_broker() {
-        let told = |own, live: &[i32]| {
-            one_for_the_controller(BrokerId(own), live.iter().copied().map(BrokerId)).0
+        let told = |active: Option<i32>, own, live: &[i32]| {
+            let wanted = [active.map(BrokerId), Some(BrokerId(own))];
+            preferred(wanted, live.iter().copied().map(BrokerId)).0
         };
-        assert_eq!(told(2, &[1, 2]), 2);
-        assert_eq!(told(3, &[1, 2]), 1);
-        assert_eq!(told(3, &[]), -1);
+        assert_eq!(told(Some(1), 2, &[1, 2]), 1);
+        assert_eq!(told(Some(100), 2, &[1, 2]), 2);
+        assert_eq!(told(None, 3, &[1, 2]), 1);
+        assert_eq!(told(None, 3, &[]), -1);
     }
 }

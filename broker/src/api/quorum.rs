@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use controller::message::{
-    append::{RaftAppendRequest, RaftAppendResponse},
-    snapshot::{RaftSnapshotRequest, RaftSnapshotResponse},
-    vote::{RaftVoteRequest, RaftVoteResponse},
+use controller::{
+    founding::{VoterIdentityRequest, VoterIdentityResponse},
+    message::{
+        append::{RaftAppendRequest, RaftAppendResponse},
+        snapshot::{RaftSnapshotRequest, RaftSnapshotResponse},
+        vote::{RaftVoteRequest, RaftVoteResponse},
+    },
 };
 
 use crate::{
@@ -44,4 +47,16 @@ pub(super) async fn snapshot(
         Ok(controller) => controller.raft_snapshot(request).await,
         Err(error_code) => RaftSnapshotResponse { error_code, ..RaftSnapshotResponse::default() },
     }
+}
+
+pub(super) async fn identity(
+    broker: Arc<Broker>,
+    context: RequestContext,
+    request: VoterIdentityRequest,
+) -> VoterIdentityResponse {
+    let answered = async { controller_for_nodes(&broker, &context)?.voter_identity(request).await };
+    answered.await.unwrap_or_else(|error_code| VoterIdentityResponse {
+        error_code,
+        ..VoterIdentityResponse::default()
+    })
 }

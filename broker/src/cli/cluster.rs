@@ -1,6 +1,8 @@
 //! `ottla cluster`: its id, its brokers, and what it can do.
 
-use clap::Args;
+mod quorum;
+
+use clap::{Args, Subcommand};
 use client::{Admin, Cluster as Connected};
 use protocol::{
     BrokerId,
@@ -20,15 +22,25 @@ use super::{
 const EXAMPLES: &str = "\
 Examples:
   ottla cluster
-  ottla cluster --bootstrap host:9092 -o json";
+  ottla cluster --bootstrap host:9092 -o json
+  ottla cluster quorum";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct Cluster {
+    #[command(subcommand)]
+    part: Option<Part>,
     #[command(flatten)]
     connect: Connect,
     #[command(flatten)]
     output: Output,
+}
+
+/// What is shown instead of the whole.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Show the controllers' quorum: who leads, who votes, who lags.
+    Quorum(quorum::Quorum),
 }
 
 #[derive(Serialize)]
@@ -58,6 +70,9 @@ struct ShownFeature {
 
 impl Cluster {
     pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
+        if let Some(Part::Quorum(quorum)) = self.part {
+            return quorum.run(process).await;
+        }
         let cluster = self.connect.cluster(false).await?;
         let described = Admin::new(cluster.clone()).describe_cluster().await?;
         let versions = versions(&cluster).await?;

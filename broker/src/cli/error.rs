@@ -68,7 +68,11 @@ impl Error {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Node(crate::Error::Config(_)) => Exit::Usage,
+            Self::Config(_)
+            | Self::Usage(_)
+            | Self::Node(crate::Error::Config(_) | crate::Error::InitialControllers(_)) => {
+                Exit::Usage
+            }
             Self::NotFound(_) => Exit::NotFound,
             Self::Client(error) => error.code().map_or(Exit::Fault, of_answer),
             Self::Node(_) | Self::Process(_) | Self::Input(_) | Self::Output(_) => Exit::Fault,

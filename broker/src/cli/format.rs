@@ -5,9 +5,7 @@ use protocol::Uuid;
 use tracing::warn;
 
 use crate::{
-    Doors,
-    config::{BrokerConfig, Loaded},
-    identity::{DirectoryFormatted, FormatMode, format_node},
+    DirectoryFormatted, Doors, FormatMode, InitialControllers, config::Loaded, format_node,
 };
 
 use super::{Error, Process, configuration::Configuration};
@@ -15,7 +13,10 @@ use super::{Error, Process, configuration::Configuration};
 const EXAMPLES: &str = "\
 Examples:
   ottla format --cluster-id $(ottla random-uuid) --config server.properties --standalone
-  ottla format --cluster-id 4L6g3nShT-eMCtK--X86sw --config broker.properties";
+  ottla format --cluster-id 4L6g3nShT-eMCtK--X86sw --config broker.properties
+  ottla format --cluster-id 4L6g3nShT-eMCtK--X86sw --config controller.properties \
+    --initial-controllers \
+    1@a:9093:MkU3OEVBNTcwNTJENDM2Qg,2@b:9093:u_ucTMKWRwGUGuWNYVmUTA,3@c:9093:1pfhjNyrTAK2R-JmGTCqxQ";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,9 +29,16 @@ pub(super) struct Format {
     /// Leave directories alone that are formatted already, and format the others.
     #[arg(long, short = 'g')]
     ignore_formatted: bool,
-    /// Make this controller a quorum of one, whatever the configuration names.
-    #[arg(long, short)]
+    /// Make this controller a quorum of one.
+    #[arg(long, short, group = "initial")]
     standalone: bool,
+    /// Make this controller one of the quorum's first, the same list on each of them. A directory
+    /// id is drawn with `ottla random-uuid`.
+    #[arg(long, short = 'I', group = "initial", value_name = "ID@HOST:PORT:DIRECTORY-ID,..")]
+    initial_controllers: Option<String>,
+    /// Make this controller none of the quorum's first.
+    #[arg(long, short = 'N', group = "initial")]
+    no_initial_controllers: bool,
 }
 
 impl Format {
@@ -39,10 +47,11 @@ impl Format {
         for warning in warnings {
             warn!("{warning}");
         }
-        check(&config, &self.cluster_id, self.standalone)?;
+        check(&self.cluster_id)?;
+        let initial = self.initial()?;
         let mode = if self.ignore_formatted { FormatMode::MissingOnly } else { FormatMode::All };
         let doors = Doors::production(process.quorum_runtime);
-        for dir in format_node(&config, &doors, &self.cluster_id, mode)? {
+        for dir in format_node(&config, &doors, &self.cluster_id, &initial, mode)? {
             match dir {
                 DirectoryFormatted::Formatted(path) => writeln!(
                     process.output,
@@ -58,68 +67,37 @@ impl Format {
         }
         Ok(())
     }
+
+    fn initial(&self) -> Result<InitialControllers, Error> {
+        match &self.initial_controllers {
+            Some(list) => InitialControllers::parse(list)
+                .map_err(|reason| Error::Usage(format!("--initial-controllers {reason}"))),
+            None if self.standalone => Ok(InitialControllers::Standalone),
+            None if self.no_initial_controllers => Ok(InitialControllers::Others),
+            None => Ok(InitialControllers::Configured),
+        }
+    }
 }
 
-/// Refuses what would make a node that can't take part in its cluster.
-fn check(config: &BrokerConfig, cluster_id: &str, standalone: bool) -> Result<(), Error> {
-    let refuse = |sentence: String| Err(Error::Usage(sentence));
-    if cluster_id.parse::<Uuid>().is_err() {
-        return refuse(format!(
+fn check(cluster_id: &str) -> Result<(), Error> {
+    match cluster_id.parse::<Uuid>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::Usage(format!(
             "{cluster_id} is no cluster id: it needs 22 characters of base64url, draw one with \
              `ottla random-uuid`"
-        ));
+        ))),
     }
-    if standalone && !config.roles.controller {
-        return refuse("--standalone is for controllers, and process.roles has none".to_owned());
-    }
-    // Controllers that each thought themselves alone would be clusters of one name.
-    if config.roles.controller && !config.is_quorum_of_one && !standalone {
-        return refuse(format!(
-            "node {} isn't the only controller that the configuration names: make it a quorum of \
-             one with --standalone",
-            config.node_id
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Sources;
-
     use super::*;
-
-    const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
-
-    fn checked(sets: &[&str], cluster_id: &str, standalone: bool) -> Result<(), String> {
-        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
-        let config = BrokerConfig::load(&Sources { sets, ..Sources::default() }).unwrap().config;
-        check(&config, cluster_id, standalone).map_err(|error| {
-            assert_eq!(error.exit(), super::super::Exit::Usage);
-            error.to_string()
-        })
-    }
 
     #[test]
     fn a_cluster_id_is_a_uuid() {
-        assert_eq!(checked(&[], CLUSTER, false), Ok(()));
-        let error = checked(&[], "my-cluster", false).unwrap_err();
-        assert!(error.contains("draw one with `ottla random-uuid`"), "{error}");
-    }
-
-    #[test]
-    fn only_a_lone_controller_is_a_quorum_by_itself() {
-        let three = ["controller.quorum.voters=1@a:1,2@b:1,3@c:1"];
-        let error = checked(&three, CLUSTER, false).unwrap_err();
-        assert!(error.contains("node 1 isn't the only controller"), "{error}");
-        assert_eq!(checked(&three, CLUSTER, true), Ok(()));
-        let broker = [
-            "process.roles=broker",
-            "listeners=PLAINTEXT://127.0.0.1:9092",
-            "controller.quorum.bootstrap.servers=h:9093",
-        ];
-        assert_eq!(checked(&broker, CLUSTER, false), Ok(()));
-        let error = checked(&broker, CLUSTER, true).unwrap_err();
-        assert!(error.contains("--standalone is for controllers"), "{error}");
+        assert!(check("4L6g3nShT-eMCtK--X86sw").is_ok());
+        let error = check("my-cluster").unwrap_err();
+        assert_eq!(error.exit(), super::super::Exit::Usage);
+        assert!(error.to_string().contains("draw one with `ottla random-uuid`"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     config::{Address, BrokerConfig, Loaded},
 };
 
-use super::{Error, Process, configuration::Configuration};
+use super::{Error, Process, attached, configuration::Configuration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +25,10 @@ Every key is also read from the environment: KAFKA_LOG_DIRS is log.dirs.";
 pub(super) struct Start {
     #[command(flatten)]
     pub(super) configuration: Configuration,
+    /// For a process that starts this one: tells it in one line that the node serves, and stops when
+    /// it closes standard input, or ends.
+    #[arg(long, hide = true)]
+    attached: bool,
 }
 
 impl Start {
@@ -33,8 +37,13 @@ impl Start {
         for warning in warnings {
             warn!("{warning}");
         }
+        if self.attached {
+            let asked = std::mem::replace(&mut process.stop, Box::pin(std::future::pending()));
+            process.stop = Box::pin(either(asked, attached::input_closed()));
+        }
         // Who starts a node without a file tries it out; who starts one with a file knows it.
-        let is_trial = self.configuration.config.is_none() || process.output_is_terminal;
+        let is_trial =
+            !self.attached && (self.configuration.config.is_none() || process.output_is_terminal);
 
         let doors = Doors::production(process.quorum_runtime.clone());
         let net = Arc::clone(&doors.net);
@@ -48,6 +57,10 @@ impl Start {
         };
         if is_trial && let Some(welcome) = welcome(&config, node.addresses(), &process.program) {
             writeln!(process.output, "{welcome}")?;
+            process.output.flush()?;
+        }
+        if self.attached {
+            writeln!(process.output, "{}", attached::SERVING)?;
             process.output.flush()?;
         }
         // Beside everything else: nothing waits for what it finds.
@@ -80,9 +93,17 @@ fn welcome(config: &BrokerConfig, bound: &[(String, SocketAddr)], program: &str)
     let address = Address::new(&listener.host, port);
     let data: Vec<_> = config.log_dirs.iter().map(|dir| dir.display().to_string()).collect();
     Some(format!(
+        "\nOttla is ready on {address}, with its data in {}. Ctrl-C stops it.\n{}",
+        data.join(", "),
+        first_lines(&address.to_string(), program),
+    ))
+}
+
+/// Lines to paste.
+pub(super) fn first_lines(bootstrap: &str, program: &str) -> String {
+    let address = bootstrap;
+    format!(
         "\n\
-         Ottla is ready on {address}, with its data in {}. Ctrl-C stops it.\n\
-         \n\
          A first record, in another terminal:\n\
          \n  \
            echo hello | {program} produce greetings --bootstrap {address}\n  \
@@ -91,9 +112,16 @@ fn welcome(config: &BrokerConfig, bound: &[(String, SocketAddr)], program: &str)
          Or with kcat:\n\
          \n  \
            echo hello | kcat -b {address} -P -t greetings\n  \
-           kcat -b {address} -C -t greetings -e\n",
-        data.join(", "),
-    ))
+           kcat -b {address} -C -t greetings -e\n"
+    )
+}
+
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = one => {}
+        () = other => {}
+    }
 }
 
 #[cfg(test)]

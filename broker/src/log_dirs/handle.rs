@@ -46,6 +46,10 @@ impl LogDirHandle {
         }
     }
 
+    pub(crate) fn id(&self) -> DirectoryId {
+        self.id
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::{
-    BrokerId, ErrorCode, LeaderEpoch, Offset, Timestamp, api::fetch::AbortedTransaction,
+    BrokerId, ErrorCode, LeaderEpoch, Offset, Timestamp, api::fetch::AbortedTransaction, bug,
 };
 use replica::ReadUpTo;
 use storage::{FirstBatch, Slice};
 
-use super::{FetchWaiter, Partition};
-use crate::fetch_session::Told;
+use super::{FetchWaiter, Follower, Partition};
+use crate::{fetch_session::Told, witness::Event};
 
 /// How far a reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(crate) struct ReadSpec {
     /// Whether the first batch is read even if it's larger than that.
     pub(crate) first_whole: bool,
     pub(crate) isolation: Isolation,
+    /// Whose acknowledgement the read is.
+    pub(crate) follower: Option<Follower>,
     pub(crate) current_leader_epoch: LeaderEpoch,
     pub(crate) last_fetched_epoch: LeaderEpoch,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Read {
     /// The reader's log isn't this one's: its last epoch ends here at that offset (KIP-595).
     pub(crate) diverging: Option<(LeaderEpoch, Offset)>,
     pub(crate) aborted: Option<Vec<AbortedTransaction>>,
+    /// Whether the follower may become in sync.
+    pub(crate) may_join_isr: bool,
     pub(crate) slice: Option<Slice>,
 }
 
@@ -102,7 +106,11 @@ impl Partition {
     /// [`Partition::read_slice`].
     pub(crate) fn read(self: &Arc<Self>, spec: &ReadSpec) -> Result<Read, ErrorCode> {
         let mut state = self.state();
-        state.replica.check_leader_epoch(spec.current_leader_epoch)?;
+        let is_replica = spec.isolation == Isolation::LogEnd;
+        let asks_epochs = !(is_replica && bug!(R7));
+        if asks_epochs {
+            state.replica.check_leader_epoch(spec.current_leader_epoch)?;
+        }
         state.replica.leader()?;
         let bounds = state.replica.read_bounds(spec.isolation.up_to());
         let told = Told {
@@ -116,9 +124,10 @@ impl Partition {
             readable_end: bounds.up_to,
             diverging: None,
             aborted: committed.then(Vec::new),
+            may_join_isr: false,
             slice: None,
         };
-        if spec.last_fetched_epoch >= LeaderEpoch(0) {
+        if spec.last_fetched_epoch >= LeaderEpoch(0) && asks_epochs {
             let (epoch, end) = state.epoch_end_offset(spec.last_fetched_epoch);
             if epoch < LeaderEpoch(0) {
                 return Err(ErrorCode::OffsetOutOfRange);
@@ -129,6 +138,15 @@ impl Partition {
             }
         }
         bounds.check(spec.offset)?;
+        if let Some(follower) = spec.follower {
+            // Only now that its log is known to be this one's up to there (KAFKA-8400).
+            read.may_join_isr = Self::follower_fetched(&mut state, follower, spec.offset)?;
+            read.told.high_watermark = state.replica.high_watermark();
+            read.told.last_stable_offset = state.replica.last_stable_offset();
+        } else if !is_replica {
+            let (up_to, leader_epoch) = (bounds.up_to, bounds.leader_epoch);
+            state.sight.saw(&Event::Served { from: spec.offset, up_to, leader_epoch });
+        }
         if spec.offset < bounds.up_to && (spec.bytes_max > 0 || spec.first_whole) {
             let first = if spec.first_whole { FirstBatch::Whole } else { FirstBatch::Limited };
             let located = state.log.locate(spec.offset, spec.bytes_max, bounds.up_to, first);
@@ -163,20 +181,30 @@ impl Partition {
         self.fault(&mut state, fault)
     }
 
+    /// Where the log starts, if this broker leads it.
+    pub(crate) fn leader_log_start_offset(&self) -> Option<Offset> {
+        let state = self.state();
+        state.replica.leader().ok().map(|_| state.replica.log().log_start_offset)
+    }
+
     /// Lets a fetch wait for records here. Returns whether there are other ones already than those
-    /// that end at `seen_end`.
+    /// that were seen, or for a replica, another high watermark.
     pub(crate) fn enroll(
         &self,
         waiter: &Arc<FetchWaiter>,
         isolation: Isolation,
-        seen_end: Offset,
+        (seen_end, seen_high_watermark): (Offset, Offset),
     ) -> bool {
         let mut state = self.state();
         let bounds = state.replica.read_bounds(isolation.up_to());
-        if bounds.up_to != seen_end || state.replica.leader().is_err() {
+        let is_replica = isolation == Isolation::LogEnd;
+        let changed = bounds.up_to != seen_end
+            || (is_replica && bounds.high_watermark != seen_high_watermark);
+        if changed || state.replica.leader().is_err() {
             return true;
         }
-        state.waiters.enroll(waiter);
+        let waiters = if is_replica { &mut state.followers } else { &mut state.consumers };
+        waiters.enroll(waiter);
         false
     }
 
@@ -188,7 +216,7 @@ impl Partition {
         current_leader_epoch: LeaderEpoch,
     ) -> Result<Option<OffsetFound>, ErrorCode> {
         loop {
-            let (bounds, search) = {
+            let (bounds, is_behind, search) = {
                 let state = self.state();
                 state.replica.check_leader_epoch(current_leader_epoch)?;
                 state.replica.leader()?;
@@ -196,7 +224,13 @@ impl Partition {
                 let named = |offset, leader_epoch| {
                     Some(OffsetFound { timestamp: Timestamp(-1), offset, leader_epoch })
                 };
+                // A new leader learns from its followers' fetches how far the earlier one had got;
+                // until then its latest offset may lie before one that was told (KIP-207).
+                let epoch_start = state.replica.leader()?.epoch_start();
+                let is_behind =
+                    isolation != Isolation::LogEnd && bounds.high_watermark < epoch_start;
                 let search = match at {
+                    OffsetAt::Latest if is_behind => return Err(ErrorCode::OffsetNotAvailable),
                     OffsetAt::Latest => return Ok(named(bounds.up_to, bounds.leader_epoch)),
                     OffsetAt::Earliest => {
                         let start = bounds.log_start_offset;
@@ -207,13 +241,16 @@ impl Partition {
                     OffsetAt::MaxTimestamp => state.log.find_max_timestamp(),
                     OffsetAt::Time(timestamp) => state.log.find_timestamp(timestamp),
                 };
-                (bounds, search)
+                (bounds, is_behind, search)
             };
             // Finding the record reads and decompresses batches.
             let found = tokio::task::spawn_blocking(move || search.run()).await;
             match found.expect("searching doesn't panic") {
                 Ok(found) => {
                     let found = found.filter(|found| found.offset < bounds.up_to);
+                    if found.is_none() && is_behind {
+                        return Err(ErrorCode::OffsetNotAvailable);
+                    }
                     return Ok(found.map(|found| OffsetFound {
                         timestamp: found.timestamp,
                         offset: found.offset,

@@ -121,14 +121,18 @@ impl Partition {
 
     /// Does one piece of upkeep on the blocking pool, when it's its turn. A bug in it takes this
     /// replica offline and nothing else: then there is no result.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
         let turn = Arc::clone(&self.upkeep).lock_owned().await;
         let partition = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || work(&partition)).await;
-        drop(turn);
+        // It has its turn until it's done, also if nobody waits for it any more.
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&partition)
+        });
+        let done = done.await;
         if done.is_err() {
             self.bug("a bug in the upkeep of its log");
         }

@@ -105,6 +105,10 @@ impl Connection {
             Err(End::Refused(reason)) => warn!(%peer, reason, "closing connection"),
             Err(End::Io(error)) => debug!(%peer, %error, "connection lost"),
         }
+        let heartbeats_of = *self.context.heartbeats_of.lock().expect("no panic while it's set");
+        if let (Some((id, epoch)), Ok(controller)) = (heartbeats_of, self.broker.controller()) {
+            controller.broker_disconnected(id, epoch);
+        }
     }
 
     async fn serve(&mut self, shutdown: &Shutdown) -> Result<(), End> {

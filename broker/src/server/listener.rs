@@ -81,6 +81,7 @@ impl Acceptor {
                 kind: self.kind,
                 listener: self.name.clone(),
                 principal: Principal::anonymous(),
+                heartbeats_of: Mutex::default(),
             };
             let connection = Connection::new(Arc::clone(&broker), context, stream);
             let shutdown = shutdown.clone();

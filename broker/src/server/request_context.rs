@@ -3,9 +3,12 @@
 //! Every API asks [`crate::broker::Broker::authorize`] with this context. Until ACLs exist the
 //! answer is yes, but the question is asked from the first request on.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+};
 
-use protocol::{CorrelationId, RequestHeader};
+use protocol::{BrokerEpoch, BrokerId, CorrelationId, RequestHeader};
 
 /// Which requests a listener answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(crate) struct ConnectionContext {
     /// The listener's name: what Metadata answers depends on it.
     pub(crate) listener: String,
     pub(crate) principal: Principal,
+    /// The broker whose heartbeats come over this connection.
+    pub(crate) heartbeats_of: Mutex<Option<(BrokerId, BrokerEpoch)>>,
 }
 
 protocol::stored! {
@@ -51,6 +56,9 @@ pub(crate) struct RequestContext {
     pub(crate) client_id: Option<String>,
     pub(crate) correlation_id: CorrelationId,
     pub(crate) api_version: i16,
+    /// Of a forwarded request: set where this controller turns out not to be the active one, so that
+    /// its broker looks for another.
+    pub(crate) misdirected: Option<Arc<AtomicBool>>,
 }
 
 impl RequestContext {
@@ -61,6 +69,7 @@ impl RequestContext {
             client_id: header.client_id.clone(),
             correlation_id: header.correlation_id,
             api_version: header.api_version,
+            misdirected: None,
         }
     }
 }

@@ -12,7 +12,7 @@
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
-use protocol::{LeaderEpoch, Offset};
+use protocol::{LeaderEpoch, Offset, bug};
 
 use crate::{
     Error,
@@ -124,7 +124,8 @@ impl LeaderEpochs {
             return None;
         }
         // An epoch older than the log: its records are gone, and what is there starts with `next`.
-        let epoch = higher.checked_sub(1).map_or(requested, |index| self.entries[index].epoch);
+        let known = higher.checked_sub(1).filter(|_| !bug!(R6));
+        let epoch = known.map_or(requested, |index| self.entries[index].epoch);
         Some((epoch, next.start_offset))
     }
 

@@ -195,6 +195,15 @@ impl Log {
         self.epochs.epoch_of(offset)
     }
 
+    /// The leader epoch that wrote the last record; `None` where there is no record, or no epoch.
+    #[must_use]
+    pub fn last_record_epoch(&self) -> Option<LeaderEpoch> {
+        if self.log_end_offset == self.log_start_offset {
+            return None;
+        }
+        self.epochs.epoch_of(self.log_end_offset.plus(-1))
+    }
+
     /// Where a leader epoch ends here: the largest epoch up to the requested one, and the offset
     /// after its last record. `None` when the log can't tell (KIP-101, KIP-279).
     #[must_use]

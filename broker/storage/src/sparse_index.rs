@@ -6,7 +6,7 @@
 
 use std::{fmt::Debug, io, marker::PhantomData, sync::Arc};
 
-use protocol::Offset;
+use protocol::{Offset, bug};
 
 use crate::{
     Error,
@@ -129,7 +129,8 @@ impl<E: IndexEntry> SparseIndex<E> {
     /// Appends an entry. Nothing is lost if it can't be written now: it stays in memory.
     pub(crate) fn append(&mut self, entry: E) -> Result<(), Error> {
         assert!(self.stored.is_some(), "a closed index is not appended to");
-        assert!(self.last.is_none_or(|last| entry.follows(&last)), "index entries ascend");
+        let ascends = self.last.is_none_or(|last| entry.follows(&last));
+        assert!(ascends || bug!(S3), "index entries ascend");
         self.tail.push(entry);
         self.last = Some(entry);
         if self.tail.len() < TAIL_ENTRIES_MAX {

@@ -16,6 +16,15 @@ fn the_cluster_shows_its_brokers() {
 }
 
 #[test]
+fn the_quorum_shows_its_leader_and_voters() {
+    let node = Node::start();
+    let mut session = Session::with(&node);
+    session.replace(&node.controller_address(), "127.0.0.1:19093");
+    session.run("cluster quorum").run("cluster quorum -o json");
+    assert_golden!(session, "the_quorum_shows_its_leader_and_voters");
+}
+
+#[test]
 fn a_cluster_that_is_not_there_is_explained() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();

@@ -14,6 +14,7 @@ fn every_command_shows_examples() {
     let mut session = Session::alone();
     for command in [
         "start",
+        "dev",
         "format",
         "topic create",
         "topic list",
@@ -24,6 +25,7 @@ fn every_command_shows_examples() {
         "config set",
         "config unset",
         "cluster",
+        "cluster quorum",
         "completions",
     ] {
         session.run(&format!("{command} -h"));

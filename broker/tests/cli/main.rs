@@ -16,6 +16,7 @@ mod cluster;
 mod completions;
 mod configs;
 mod consume;
+mod dev;
 mod exit_codes;
 mod help;
 mod perf;

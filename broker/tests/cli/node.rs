@@ -37,6 +37,7 @@ pub(crate) struct Node {
     /// Held open: the node would end where nobody reads.
     _output: BufReader<ChildStdout>,
     address: String,
+    controller_address: String,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -94,12 +95,19 @@ impl Node {
             reader.join().unwrap();
             return Err(log.lock().unwrap().clone());
         };
-        Ok(Self { directory, child, _output: output, address, log, reader: Some(reader) })
+        let controller_address = controller.to_string();
+        let reader = Some(reader);
+        Ok(Self { directory, child, _output: output, address, controller_address, log, reader })
     }
 
     /// Where clients connect to.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where it's found as a controller.
+    pub(crate) fn controller_address(&self) -> String {
+        self.controller_address.clone()
     }
 
     /// The directory in which it was started.

@@ -47,6 +47,11 @@ impl Session {
         Self { bootstrap: bootstrap.to_owned(), replaced, transcript: String::new() }
     }
 
+    /// Something else that differs from run to run, and what stands for it.
+    pub(crate) fn replace(&mut self, own: &str, stands: &str) {
+        self.replaced.push((own.to_owned(), stands.to_owned()));
+    }
+
     /// Runs `ottla` with these words. Single quotes keep words together.
     pub(crate) fn run(&mut self, line: &str) -> &mut Self {
         self.run_with_input(line, "")

@@ -156,6 +156,7 @@ async fn what_only_controllers_answer_ends_a_clients_connection() {
         ApiKey::RaftVote,
         ApiKey::RaftSnapshot,
         ApiKey::MetadataPoll,
+        ApiKey::VoterIdentity,
     ];
     for key in keys {
         content[0..2].copy_from_slice(&(key as i16).to_be_bytes());

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // Some tests damage a node's files behind its back.
 
 mod client;
+mod cluster;
 mod gated_disk;
 mod node;
 mod records;
@@ -16,6 +17,7 @@ mod bad_requests;
 mod configs;
 mod connections;
 mod disk_faults;
+mod failover;
 mod fetch;
 mod fetch_sessions;
 mod list_offsets;
@@ -23,6 +25,8 @@ mod metadata;
 mod pipelining;
 mod produce;
 mod producers;
+mod quorum_start;
+mod replaced_directories;
 mod retention;
 mod segment_files;
 mod start_faults;

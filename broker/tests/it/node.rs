@@ -13,7 +13,7 @@ use std::{
 };
 
 use broker::{
-    Doors, Error, Node,
+    Doors, Error, FormatMode, InitialControllers, Node,
     config::{BrokerConfig, Sources},
 };
 use storage::disk::{Disk, OsDisk};
@@ -94,6 +94,27 @@ impl Site {
         ];
         sets.extend(self.settings.iter().cloned());
         BrokerConfig::load(&Sources { sets, ..Sources::default() }).unwrap().config
+    }
+
+    /// Formats the directories, as `ottla format` does. Errors: the line that an operator reads.
+    pub(crate) fn format(
+        &self,
+        cluster_id: &str,
+        initial: &InitialControllers,
+    ) -> Result<(), String> {
+        let doors = Doors::production(tokio::runtime::Handle::current());
+        let config = self.config();
+        let formatted = broker::format_node(&config, &doors, cluster_id, initial, FormatMode::All);
+        formatted.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Loses all that the node had on its disks.
+    pub(crate) fn wipe(&self) {
+        for dir in [self.log_dir(), self.metadata_dir()] {
+            if dir.exists() {
+                std::fs::remove_dir_all(dir).unwrap();
+            }
+        }
     }
 
     /// Starts a node here.

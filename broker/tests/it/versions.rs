@@ -11,6 +11,8 @@ use protocol::{
         delete_topics::DeleteTopicsRequest,
         describe_cluster::{DescribeClusterRequest, ENDPOINT_BROKERS, ENDPOINT_CONTROLLERS},
         describe_configs::DescribeConfigsRequest,
+        describe_quorum::DescribeQuorumRequest,
+        elect_leaders::ElectLeadersRequest,
         fetch::FetchRequest,
         find_coordinator::FindCoordinatorRequest,
         incremental_alter_configs::IncrementalAlterConfigsRequest,
@@ -19,6 +21,7 @@ use protocol::{
         metadata::MetadataRequest,
         offset_for_leader_epoch::OffsetForLeaderEpochRequest,
         produce::ProduceRequest,
+        update_features::UpdateFeaturesRequest,
     },
 };
 
@@ -42,7 +45,10 @@ const KAFKA: &[(i16, i16, i16)] = &[
     (23, 2, 4),
     (32, 1, 4),
     (37, 0, 3),
+    (43, 0, 2),
     (44, 0, 1),
+    (55, 0, 2),
+    (57, 0, 2),
     (60, 0, 2),
 ];
 
@@ -95,6 +101,9 @@ async fn the_emptiest_request_has_an_answer_at_every_version() {
     answers_at_every_version(&mut c, DescribeConfigsRequest::default()).await;
     answers_at_every_version(&mut c, IncrementalAlterConfigsRequest::default()).await;
     answers_at_every_version(&mut c, DescribeClusterRequest::default()).await;
+    answers_at_every_version(&mut c, ElectLeadersRequest::default()).await;
+    answers_at_every_version(&mut c, DescribeQuorumRequest::default()).await;
+    answers_at_every_version(&mut c, UpdateFeaturesRequest::default()).await;
     answers_at_every_version(&mut c, FindCoordinatorRequest::default()).await;
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use protocol::{
-    Offset, ProducerEpoch, ProducerId, ProducerStateEntry, Sequence, Timestamp,
+    Offset, ProducerEpoch, ProducerId, ProducerStateEntry, Sequence, Timestamp, bug,
     records::{BatchHeader, EndTransactionMarker},
 };
 
@@ -141,7 +141,7 @@ impl Producer {
     }
 
     fn remember(&mut self, batch: BatchSequence) {
-        if self.batches.len() == BATCHES_REMEMBERED {
+        if self.batches.len() == BATCHES_REMEMBERED || bug!(T3) {
             self.batches.pop_front();
         }
         self.batches.push_back(batch);

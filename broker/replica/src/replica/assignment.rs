@@ -1,5 +1,7 @@
 //! What the controller decides for a partition, and what a replica becomes by it.
 
+use std::time::Duration;
+
 use protocol::{BrokerId, LeaderEpoch, Offset, PartitionEpoch};
 
 use super::{Advance, Replica};
@@ -71,8 +73,8 @@ pub struct Assigned {
 
 impl Replica {
     /// Takes a decision of the controller. Decisions may come late or twice, and each only counts
-    /// if it's newer than the last.
-    pub fn assign(&mut self, assignment: &Assignment) -> Assigned {
+    /// if it's newer than the last. `now` is the time since some moment, the same in all calls.
+    pub fn assign(&mut self, assignment: &Assignment, now: Duration) -> Assigned {
         let known = self.partition_epoch.is_some_and(|epoch| assignment.partition_epoch <= epoch);
         if known || self.role == Role::Offline {
             return Assigned { transition: Transition::None, advance: None };
@@ -85,7 +87,7 @@ impl Replica {
         self.leader_epoch = leader_epoch;
 
         let transition = if assignment.leader == self.local {
-            self.lead(assignment, elected)
+            self.lead(assignment, elected, now)
         } else {
             let leader = (assignment.leader >= BrokerId(0)).then_some(assignment.leader);
             let role = Role::Follower { leader };
@@ -100,7 +102,8 @@ impl Replica {
         Assigned { transition, advance: self.advance(before) }
     }
 
-    fn lead(&mut self, assignment: &Assignment, elected: bool) -> Transition {
+    fn lead(&mut self, assignment: &Assignment, elected: bool, now: Duration) -> Transition {
+        let start_offset = self.log.log_end_offset;
         match &mut self.role {
             Role::Leader(leader) if !elected => {
                 leader.reassign(assignment);
@@ -108,11 +111,8 @@ impl Replica {
             }
             // What followers fetched from an earlier epoch says nothing of this one (KIP-320).
             role => {
-                *role = Role::Leader(Leader::new(self.local, assignment));
-                Transition::LeaderEpochStarted {
-                    leader_epoch: self.leader_epoch,
-                    start_offset: self.log.log_end_offset,
-                }
+                *role = Role::Leader(Leader::new(self.local, assignment, start_offset, now));
+                Transition::LeaderEpochStarted { leader_epoch: self.leader_epoch, start_offset }
             }
         }
     }

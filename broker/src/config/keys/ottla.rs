@@ -10,4 +10,9 @@ metadata::config_keys! {
     /// How long a node that stops may hand its partitions to others, in milliseconds, before it
     /// stops all the same.
     "ottla.controlled.shutdown.max.ms": Long = "30000", at_least(0);
+    /// After how many entries of the metadata log a controller makes a snapshot of what it knows.
+    "ottla.metadata.snapshot.entries": Long = "2000", at_least(1);
+    /// How many entries of the metadata log are kept although a snapshot holds them, for followers
+    /// that lag a little.
+    "ottla.metadata.log.entries.kept": Long = "1000", at_least(0);
 }

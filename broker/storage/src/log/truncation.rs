@@ -19,6 +19,8 @@ impl Log {
     /// anew: it may be cut in part.
     pub fn truncate_to(&mut self, offset: Offset, now: Timestamp) -> Result<Offset, Error> {
         if offset >= self.log_end_offset {
+            // An epoch without records may still contradict the leader's (KAFKA-10706).
+            self.epochs.truncate_from_end(self.log_end_offset);
             return Ok(self.log_end_offset);
         }
         if offset < self.first_base_offset() {
