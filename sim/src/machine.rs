@@ -24,8 +24,9 @@ use madsim::{
     runtime::{Handle, NodeHandle},
     task::NodeId,
 };
-use protocol::Timestamp;
+use protocol::{BrokerId, Timestamp};
 use simdisk::{Crash, SimDisk};
+use storage::disk::Disk;
 use store::RocksStores;
 use tokio::{
     select,
@@ -34,8 +35,12 @@ use tokio::{
 };
 
 use crate::{
+    cast::Cast,
     door::{SeededEntropy, SkewedClock},
+    format::format,
     net::{DELAY_MAX, Network},
+    observer::{DiskFiles, Ending, Observer},
+    shape::{LOG_DIR, NodeShape, Shape},
     store::SimStores,
     trace::{Trace, now},
 };
@@ -59,8 +64,11 @@ pub struct Machine {
 }
 
 struct Shared {
+    shape: NodeShape,
     address: IpAddr,
     node: NodeId,
+    /// Whether an operator formats it before its first start, which a node alone does itself.
+    needs_format: bool,
     config: BrokerConfig,
     disk: SimDisk,
     stores: Arc<SimStores>,
@@ -68,8 +76,16 @@ struct Shared {
     entropy: Arc<dyn Entropy>,
     network: Network,
     trace: Trace,
+    cast: Cast,
+    observer: Observer,
     life: Mutex<Life>,
+    /// Held by what is about to happen to the process, so that one thing happens at a time.
+    hand: Arc<()>,
 }
+
+/// Holds a machine's process: nobody else does anything to it meanwhile.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "it is held")] Arc<()>);
 
 /// What there is to know of processes, this one and those before it.
 #[derive(Default)]
@@ -80,6 +96,8 @@ struct Life {
     power_losses: u32,
     power_lost_at: Option<Duration>,
     clean_stops: CleanStops,
+    is_formatted: bool,
+    is_paused: bool,
 }
 
 /// A process of the node.
@@ -89,45 +107,59 @@ struct Process {
     stop: Notify,
 }
 
+/// What a node is started with, as it reads it.
+///
+/// # Errors
+/// The settings aren't a node's.
+pub(crate) fn configuration(shape: &Shape, of: &NodeShape) -> Result<BrokerConfig> {
+    let sources = Sources {
+        sets: shape.settings_of(of),
+        hostname: of.address().to_string(),
+        ..Sources::default()
+    };
+    Ok(BrokerConfig::load(&sources).context("the node's configuration")?.config)
+}
+
 impl Machine {
     /// A machine that is switched on, with an empty disk and no process. Its store lives in a
     /// directory of the real world.
     pub(crate) fn new(
-        address: IpAddr,
+        shape: &Shape,
+        own: &NodeShape,
         network: &Network,
         trace: &Trace,
         directory: &Path,
-        settings: &[&str],
+        (cast, observer): (&Cast, &Observer),
     ) -> Result<Self> {
-        let sources = Sources {
-            sets: settings.iter().map(|set| (*set).to_owned()).collect(),
-            hostname: address.to_string(),
-            ..Sources::default()
-        };
-        let loaded = BrokerConfig::load(&sources).context("the node's configuration")?;
+        let address = own.address();
         let node = Handle::current().create_node().name(address.to_string()).build();
         let shared = Shared {
+            shape: *own,
             address,
             node: node.id(),
-            config: loaded.config,
+            needs_format: !shape.is_single(),
+            config: configuration(shape, own)?,
             disk: SimDisk::new(random()),
             stores: SimStores::new(Arc::new(RocksStores::strict()), directory, random()),
             clock: Arc::new(SkewedClock::new(Instant::now(), 0)),
             entropy: Arc::new(SeededEntropy::new(random())),
             network: network.clone(),
             trace: trace.clone(),
+            cast: cast.clone(),
+            observer: observer.clone(),
             life: Mutex::default(),
+            hand: Arc::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Starts the node's process, with the machine if need be.
     pub fn start(&self) {
-        let Shared { node, disk, network, trace, address, .. } = &*self.shared;
+        let Shared { node, disk, network, address, .. } = &*self.shared;
         let process = Arc::new(Process::default());
         let before = self.life().process.replace(Arc::clone(&process));
         assert!(before.is_none(), "a machine runs one process of the node at a time");
-        trace.note("start");
+        self.note("start");
         network.power_on(*address);
         let doors = self.doors(disk.reopen());
         Handle::current().restart(*node);
@@ -144,10 +176,13 @@ impl Machine {
 
     /// What `main` does. Returns what the process says at its end.
     async fn run(self, process: Arc<Process>, doors: Doors) -> Result<(), String> {
-        let trace = &self.shared.trace;
         let config = self.shared.config.clone();
+        if self.shared.needs_format && !self.life().is_formatted {
+            format(&config, &doors).map_err(|error| error.to_string())?;
+            self.life().is_formatted = true;
+        }
         let node = Node::start(config, doors).await.map_err(|error| error.to_string())?;
-        trace.note("serving");
+        self.note("serving");
         process.serves.store(true, Ordering::SeqCst);
         let failure = select! {
             biased;
@@ -164,10 +199,11 @@ impl Machine {
             return;
         }
         match &last_words {
-            Ok(()) => self.shared.trace.note("exited"),
-            Err(words) => self.shared.trace.note(format_args!("exited: {words}")),
+            Ok(()) => self.note("exited"),
+            Err(words) => self.note(format_args!("exited: {words}")),
         }
-        self.end_process(Crash::Process);
+        let ending = if last_words.is_ok() { Ending::Clean } else { Ending::Killed };
+        self.end_process(ending);
         let mut life = self.life();
         if last_words.is_ok() {
             let power_losses = life.power_losses;
@@ -179,14 +215,14 @@ impl Machine {
     /// Kills the process, as `kill -9` does. Nothing happens if there is none.
     pub fn kill(&self) {
         if self.is_running() {
-            self.shared.trace.note("kill -9");
-            self.end_process(Crash::Process);
+            self.note("kill -9");
+            self.end_process(Ending::Killed);
         }
     }
 
     /// Pulls the plug.
     pub fn lose_power(&self) {
-        self.end_process(Crash::Power);
+        self.end_process(Ending::PowerLost);
         let batches = self.shared.stores.lose_power();
         self.shared.network.power_off(self.shared.address);
         {
@@ -194,17 +230,80 @@ impl Machine {
             life.power_losses += 1;
             life.power_lost_at = Some(now());
         }
-        self.shared.trace.note(format_args!("power lost, and {batches} batches of the store"));
+        self.note(format_args!("power lost, and {batches} batches of the store"));
     }
 
     /// From this instant nothing of the process has any effect: not its destructors either.
-    fn end_process(&self, crash: Crash) {
-        let Shared { node, disk, stores, network, address, .. } = &*self.shared;
-        disk.crash(crash);
+    fn end_process(&self, ending: Ending) {
+        let Shared { node, disk, stores, network, address, observer, .. } = &*self.shared;
+        observer.process_ended(self.id(), ending);
+        disk.crash(match ending {
+            Ending::PowerLost => Crash::Power,
+            Ending::Clean | Ending::Killed => Crash::Process,
+        });
         stores.crash_process();
         network.process_ended(*address);
         Handle::current().kill(*node);
-        self.life().process = None;
+        let mut life = self.life();
+        life.process = None;
+        life.is_paused = false;
+    }
+
+    /// The device fails, or damages something: the node isn't to blame.
+    pub fn disk_is_damaged(&self) {
+        self.shared.observer.disk_damaged(self.id());
+    }
+
+    /// Stops the process's clock, so to speak: it does nothing until it goes on, and its peers see
+    /// its machine accept what they send. Nothing happens if there is no process.
+    pub fn pause(&self) {
+        if self.is_running() {
+            self.note("pause");
+            Handle::current().pause(self.shared.node);
+            self.life().is_paused = true;
+        }
+    }
+
+    /// Lets the process go on, if it was paused.
+    pub fn go_on(&self) {
+        if std::mem::take(&mut self.life().is_paused) {
+            self.note("go on");
+            Handle::current().resume(self.shared.node);
+        }
+    }
+
+    /// The machine loses its power, and comes back with new disks where the partitions' logs were:
+    /// an operator formats them when it starts. What its controller has is on another one.
+    ///
+    /// # Errors
+    /// The new disk's.
+    pub fn wipe(&self) -> Result<()> {
+        self.lose_power();
+        let files = self.files();
+        files.remove_dir_all(Path::new(LOG_DIR)).context("taking the disk out")?;
+        files.sync_dir(Path::new("/")).context("taking the disk out")?;
+        self.shared.observer.wiped(self.id());
+        self.life().is_formatted = false;
+        self.note("has a new disk");
+        Ok(())
+    }
+
+    /// Takes hold of the process, unless somebody else has.
+    #[must_use]
+    pub fn take_hold(&self) -> Option<Hold> {
+        let hand = &self.shared.hand;
+        (Arc::strong_count(hand) == 1).then(|| Hold(Arc::clone(hand)))
+    }
+
+    /// Undoes what was done to the machine and would last. A process that can't go on is ended.
+    pub fn recover(&self) {
+        self.go_on();
+        self.clock().skew(0);
+        let disk = self.disk();
+        disk.mend();
+        if disk.is_down() {
+            self.kill();
+        }
     }
 
     /// Kills the process, or takes the power, in the middle of a change to the disk: after so many
@@ -237,7 +336,7 @@ impl Machine {
 
     fn crash(&self, crash: Crash) {
         if self.shared.disk.is_down() {
-            self.shared.trace.note("in the middle of a change to the disk:");
+            self.note("in the middle of a change to the disk:");
         }
         match crash {
             Crash::Process => self.kill(),
@@ -251,7 +350,7 @@ impl Machine {
     /// It doesn't stop, or not in good order.
     pub async fn stop(&self) -> Result<()> {
         let Some(process) = self.life().process.clone() else { return Ok(()) };
-        self.shared.trace.note("stop");
+        self.note("stop");
         process.stop.notify_one();
         let ended = async {
             while self.is_running() {
@@ -356,8 +455,33 @@ impl Machine {
         self.shared.address
     }
 
+    /// Its number in the cluster.
+    #[must_use]
+    pub fn id(&self) -> BrokerId {
+        self.shared.shape.id
+    }
+
+    /// Whether it is all of its cluster.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        !self.shared.needs_format
+    }
+
+    /// What it is there for.
+    #[must_use]
+    pub fn shape(&self) -> &NodeShape {
+        &self.shared.shape
+    }
+
+    /// Adds a line to the trace, about this machine.
+    fn note(&self, line: impl fmt::Display) {
+        self.shared.trace.note(format_args!("node {}: {line}", self.id()));
+    }
+
     fn doors(&self, disk: SimDisk) -> Doors {
-        let Shared { network, stores, clock, entropy, address, .. } = &*self.shared;
+        let Shared { network, stores, clock, entropy, address, cast, observer, .. } = &*self.shared;
+        let files = DiskFiles::new(Arc::new(disk.clone()), self.shared.config.log_dirs.clone());
+        let seat = observer.process_started(self.id(), Arc::new(files));
         Doors {
             net: network.door(*address),
             disk: Arc::new(disk),
@@ -365,7 +489,7 @@ impl Machine {
             clock: Arc::clone(clock) as _,
             entropy: Arc::clone(entropy),
             quorum_runtime: tokio::runtime::Handle::current(),
-            witness: Arc::new(broker::witness::Nobody),
+            witness: cast.before(seat),
         }
     }
 

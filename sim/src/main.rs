@@ -1,12 +1,15 @@
-//! `sim --seed N [--scenario NAME]` plays a scenario with a seed, and prints the hash of its trace.
-//! `sim list` names the scenarios.
+//! `sim --seed N [--scenario NAME] [--bug ID]` plays a scenario with a seed, and prints the hash of
+//! its trace. `sim list` names the scenarios, `sim museum` the bugs that can be planted.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: sim --seed N [--scenario NAME] [--bug ID] | sim list | sim museum";
+
 #[cfg(not(madsim))]
 fn main() -> ExitCode {
     eprintln!("this program needs the simulated world: run `cargo xtask sim --seed 1`");
+    eprintln!("{USAGE}");
     ExitCode::from(2)
 }
 
@@ -24,43 +27,76 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["list"] => {
-            for scenario in sim::scenario::ALL {
+            for scenario in sim::scenario::all() {
                 println!("{}", scenario.name);
             }
             ExitCode::SUCCESS
         }
-        ["--seed", seed] => play(seed, None),
-        ["--seed", seed, "--scenario", name] | ["--scenario", name, "--seed", seed] => {
-            play(seed, Some(name))
+        ["museum"] => {
+            for exhibit in sim::museum::ALL {
+                let properties = exhibit.properties.join(",");
+                let (id, tier) = (exhibit.id(), exhibit.tier);
+                let (name, seeds) = (tier.name(), tier.seeds_max());
+                println!("{id}\t{name}\t{seeds}\t{properties}\t{}", exhibit.title);
+            }
+            ExitCode::SUCCESS
         }
-        _ => {
-            eprintln!("usage: sim --seed N [--scenario NAME] | sim list");
-            ExitCode::from(2)
-        }
+        options => match plan(options) {
+            Ok(plan) => play(plan),
+            Err(complaint) => {
+                eprintln!("{complaint}");
+                ExitCode::from(2)
+            }
+        },
     }
 }
 
+/// What the options ask for, or what is wrong with them.
 #[cfg(madsim)]
-fn play(seed: &str, scenario: Option<&str>) -> ExitCode {
-    let Ok(seed) = seed.parse() else {
-        eprintln!("{seed} is no seed: a seed is a number");
-        return ExitCode::from(2);
-    };
-    let scenario = match sim::scenario::pick(scenario, seed) {
-        Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(2);
+fn plan(options: &[&str]) -> Result<sim::run::Plan, String> {
+    let (mut seed, mut name, mut bug) = (None, None, None);
+    for option in options.chunks(2) {
+        match option {
+            ["--seed", text] => {
+                let number = text.parse::<u64>();
+                seed = Some(number.map_err(|_| format!("{text} is no seed: a seed is a number"))?);
+            }
+            ["--scenario", text] => name = Some(*text),
+            ["--bug", id] => {
+                let exhibit = sim::museum::find(id);
+                let exhibit = exhibit.ok_or_else(|| format!("no bug {id}: see `sim museum`"))?;
+                bug = Some(exhibit.bug);
+            }
+            _ => return Err(USAGE.to_owned()),
         }
-    };
-    match sim::run::run(scenario, seed) {
+    }
+    let seed = seed.ok_or(USAGE)?;
+    let swarm = bug.map(|_| sim::scenario::CLUSTER_SWARMS[0].name);
+    let scenario = sim::scenario::pick(name.or(swarm), seed).map_err(|error| error.to_string())?;
+    Ok(sim::run::Plan { scenario, seed, bug })
+}
+
+#[cfg(madsim)]
+fn play(plan: sim::run::Plan) -> ExitCode {
+    let sim::run::Plan { scenario, seed, bug } = plan;
+    match sim::run::run(plan) {
         Ok(outcome) => {
+            let simulated = outcome.simulated.as_secs_f64();
             println!("seed {seed} trace {:016x}", outcome.trace);
+            println!("seed {seed} simulated {simulated:.1}");
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            println!("seed {seed} failed: {error:#}");
-            println!("reproduce: cargo xtask sim --scenario {} --seed {seed}", scenario.name);
+        Err(failure) => {
+            match failure.property() {
+                Some(property) => println!("seed {seed} violates {property}: {:#}", failure.error),
+                None => println!("seed {seed} failed: {:#}", failure.error),
+            }
+            let mut again = format!("cargo xtask sim --scenario {} --seed {seed}", scenario.name);
+            if let Some(bug) = bug {
+                println!("bug {bug:?} was met {} times", failure.times_met);
+                again = format!("{again} --bug {bug:?}");
+            }
+            println!("reproduce: {again}");
             ExitCode::FAILURE
         }
     }

@@ -1,15 +1,17 @@
 //! The simulated network: the door that a node listens and connects through.
 //!
 //! A connection is an ordered stream of bytes with bounded windows, carried in pieces that arrive
-//! late, later where the link is slow, and not at all while it is cut. What the two ends learn of each other's deaths is
-//! what TCP tells: a process that dies closes its ends; a machine that loses its power falls
-//! silent, and resets the connections that it doesn't remember once it's back. Late duplicates of
-//! requests are no part of it yet.
+//! late, later where the link is slow, and not at all while it is cut. What the two ends learn of
+//! each other's deaths is what TCP tells: a process that dies closes its ends; a machine that loses
+//! its power falls silent, and resets the connections that it doesn't remember once it's back. What
+//! TCP never does, and clients that try again do: a request that was sent may come once more, much
+//! later, on another connection.
 
 mod connection;
+mod requests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt, io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, Weak},
@@ -22,15 +24,23 @@ use madsim::{
     rand::{Rng, thread_rng},
     runtime::NodeHandle,
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 use connection::Connection;
+use requests::{Recent, Request};
 
 /// Connections that wait to be accepted.
 const BACKLOG_MAX: usize = 128;
 
 /// How often a link that delivers nothing is looked at again.
 const RETRANSMISSION: Duration = Duration::from_millis(10);
+
+/// How long the answer to a request is waited for that was sent once more.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The first port for the near ends of connections.
 const EPHEMERAL_PORT_FIRST: u16 = 32_768;
@@ -47,16 +57,24 @@ pub struct Network {
 struct State {
     listeners: BTreeMap<SocketAddr, mpsc::Sender<Arrival>>,
     connections: Vec<Weak<Connection>>,
-    /// Links that deliver nothing, each one way.
-    cuts: BTreeSet<Link>,
+    /// Links that deliver nothing, each one way, and by how many cuts.
+    cuts: BTreeMap<Link, usize>,
+    /// Who reaches a port nowhere, both ways, and by how many cuts.
+    port_cuts: BTreeMap<(IpAddr, u16), usize>,
     /// How much later than usual some links deliver.
     slowness: BTreeMap<Link, Duration>,
     without_power: BTreeSet<IpAddr>,
     last_port: Option<u16>,
+    recent: Recent,
+    /// How often everything was mended.
+    mends: u64,
 }
 
 /// From one machine to another.
 type Link = (IpAddr, IpAddr);
+
+/// Who opened a connection, and to which port.
+type Service = (IpAddr, u16);
 
 type Arrival = (Stream, SocketAddr);
 
@@ -79,9 +97,25 @@ impl Network {
         self.cut_one_way(other, one);
     }
 
-    /// Cuts one direction: what is sent that way arrives after the link is mended.
+    /// Cuts one direction: what is sent that way arrives after the link is mended. What was cut
+    /// twice has to be mended twice.
     pub fn cut_one_way(&self, from: IpAddr, to: IpAddr) {
-        self.state().cuts.insert((from, to));
+        *self.state().cuts.entry((from, to)).or_default() += 1;
+    }
+
+    /// Takes back one cut of one direction. Nothing happens if there is none.
+    pub fn mend_one_way(&self, from: IpAddr, to: IpAddr) {
+        take_back(&mut self.state().cuts, (from, to));
+    }
+
+    /// Keeps a machine from reaching anybody's port, though it reaches everybody's others.
+    pub fn cut_from_port(&self, from: IpAddr, port: u16) {
+        *self.state().port_cuts.entry((from, port)).or_default() += 1;
+    }
+
+    /// Takes back one such cut. Nothing happens if there is none.
+    pub fn mend_to_port(&self, from: IpAddr, port: u16) {
+        take_back(&mut self.state().port_cuts, (from, port));
     }
 
     /// Makes one direction slow: each delivery takes so much longer, and the next waits for it.
@@ -93,11 +127,38 @@ impl Network {
         self.state().slowness.insert((from, to), slowness);
     }
 
-    /// Mends all links.
+    /// Lets one direction be as fast as usual.
+    pub fn speed_up(&self, from: IpAddr, to: IpAddr) {
+        self.state().slowness.remove(&(from, to));
+    }
+
+    /// Mends all links. What was to come once more doesn't any more.
     pub fn mend(&self) {
         let mut state = self.state();
         state.cuts.clear();
+        state.port_cuts.clear();
         state.slowness.clear();
+        state.mends += 1;
+    }
+
+    /// Sends one of the requests that were sent lately once more, so much later, on a connection of
+    /// its own, and drops the answer. Nothing happens if the connection can't be opened, or if
+    /// everything was mended meanwhile.
+    pub async fn send_again(&self, late: Duration) {
+        let (request, mends) = {
+            let state = self.state();
+            (state.recent.any(), state.mends)
+        };
+        let Some(Request { from, to, frame }) = request else { return };
+        sleep(late + self.delay((from, to.ip()))).await;
+        if self.state().mends != mends || self.is_blocked((from, to.ip()), (from, to.port())) {
+            return;
+        }
+        let Ok(mut stream) = self.connect(from, to) else { return };
+        if stream.write_all(&frame).await.is_ok() {
+            // As long as it takes to be answered: a server that sees the end first may not begin.
+            let _answer = timeout(ANSWER_TIME_MAX, stream.read_u8()).await;
+        }
     }
 
     /// Resets the connections between two machines, as a firewall that lost its memory does.
@@ -160,7 +221,7 @@ impl Network {
         let mut state = self.state();
         let listener = state.listeners.get(&to).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
         let near = SocketAddr::new(from, state.free_port());
-        let (connection, near_end, far_end) = Connection::open(near.ip(), to.ip());
+        let (connection, near_end, far_end) = Connection::open(near.ip(), to);
         listener.try_send((far_end, near)).map_err(|_| io::ErrorKind::ConnectionRefused)?;
         state.connections.retain(|connection| connection.strong_count() > 0);
         state.connections.push(Arc::downgrade(&connection.shared));
@@ -168,8 +229,12 @@ impl Network {
         Ok(near_end)
     }
 
-    fn is_blocked(&self, link: Link) -> bool {
-        self.state().is_blocked(link)
+    fn is_blocked(&self, link: Link, service: Service) -> bool {
+        self.state().is_blocked(link, service)
+    }
+
+    fn note_request(&self, request: Request) {
+        self.state().recent.note(request);
     }
 
     /// How long what is sent now is under way.
@@ -178,16 +243,18 @@ impl Network {
     }
 
     /// Waits for as long as nothing gets through.
-    async fn passable(&self, link: Link) {
-        while self.is_blocked(link) {
+    async fn passable(&self, link: Link, service: Service) {
+        while self.is_blocked(link, service) {
             sleep(RETRANSMISSION).await;
         }
     }
 }
 
 impl State {
-    fn is_blocked(&self, link: Link) -> bool {
-        self.cuts.contains(&link) || self.without_power.contains(&link.1)
+    fn is_blocked(&self, link: Link, service: Service) -> bool {
+        self.cuts.contains_key(&link)
+            || self.without_power.contains(&link.1)
+            || self.port_cuts.contains_key(&service)
     }
 
     fn living_connections(&self) -> impl Iterator<Item = Arc<Connection>> {
@@ -197,6 +264,15 @@ impl State {
     fn free_port(&mut self) -> u16 {
         let next = self.last_port.and_then(|port| port.checked_add(1));
         *self.last_port.insert(next.unwrap_or(EPHEMERAL_PORT_FIRST))
+    }
+}
+
+fn take_back<K: Ord>(cuts: &mut BTreeMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut count) = cuts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
     }
 }
 
@@ -254,8 +330,9 @@ impl Net for Door {
         Box::pin(async move {
             let to = to?;
             sleep(network.delay((from, to.ip()))).await;
-            network.passable((from, to.ip())).await;
-            network.passable((to.ip(), from)).await;
+            let service = (from, to.port());
+            network.passable((from, to.ip()), service).await;
+            network.passable((to.ip(), from), service).await;
             network.connect(from, to)
         })
     }

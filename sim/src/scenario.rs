@@ -1,19 +1,23 @@
 //! The scenarios: what is done, what goes wrong, what must hold.
 
 mod client_library;
+mod cluster;
 mod directed;
+mod failover;
+mod story;
 mod swarm;
 
 use anyhow::{Result, bail};
 use futures_util::future::LocalBoxFuture;
 
-use crate::world::World;
+use crate::{shape::Shape, world::World};
 
 /// A story that can be told with any seed.
 #[derive(Debug)]
 pub struct Scenario {
     /// A sentence: what holds if the story goes well.
     pub name: &'static str,
+    shape: fn() -> Shape,
     play: Play,
 }
 
@@ -22,8 +26,14 @@ type Play = fn(World) -> LocalBoxFuture<'static, Result<()>>;
 impl Scenario {
     /// A story under a name.
     #[must_use]
-    pub const fn new(name: &'static str, play: Play) -> Self {
-        Self { name, play }
+    pub const fn new(name: &'static str, shape: fn() -> Shape, play: Play) -> Self {
+        Self { name, shape, play }
+    }
+
+    /// The cluster that it's played on.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        (self.shape)()
     }
 
     /// Plays it.
@@ -36,40 +46,76 @@ impl Scenario {
 }
 
 macro_rules! scenarios {
-    ($($module:ident::$name:ident,)+) => {
-        /// All of them.
-        pub const ALL: &[Scenario] = &[$(
-            Scenario::new(stringify!($name), |world| Box::pin($module::$name(world))),
-        )+];
+    ($($group:ident on ($shape:expr) { $($module:ident::$name:ident,)+ })+) => {
+        $(
+            /// A group of them.
+            pub const $group: &[Scenario] = &[$(
+                Scenario::new(stringify!($name), $shape, |world| Box::pin($module::$name(world))),
+            )+];
+        )+
+
+        const GROUPS: &[&[Scenario]] = &[$($group),+];
     };
 }
 
 scenarios! {
-    swarm::acknowledged_records_survive_kills_and_power_loss,
-    swarm::acknowledged_records_survive_kills_without_any_sync,
-    swarm::a_power_loss_takes_no_more_than_the_unsynced_end,
-    client_library::our_client_rides_through_kills_and_power_loss,
-    directed::a_crash_during_recovery_loses_nothing,
-    directed::a_crash_while_formatting_is_overcome_by_the_next_start,
-    directed::a_full_disk_refuses_produce_and_serves_reads,
-    directed::a_failed_fsync_ends_all_acknowledging,
-    directed::a_flipped_bit_is_never_served,
+    CLUSTER_SWARMS on (Shape::of_the_seed) {
+        cluster::a_cluster_keeps_its_word_under_everything,
+        cluster::a_cluster_keeps_its_word_in_calm_weather,
+    }
+    CLUSTER_STORIES on (three_nodes) {
+        failover::what_all_replicas_have_survives_the_leaders_crash,
+        failover::what_all_replicas_have_survives_the_leaders_isolation,
+        failover::what_all_replicas_have_survives_the_power_loss_of_one,
+        failover::a_leader_that_was_deposed_cannot_acknowledge,
+        failover::without_unclean_elections_a_partition_waits_and_loses_nothing,
+        failover::leadership_that_moves_twice_leaves_equal_logs,
+        failover::a_rolling_restart_loses_nothing,
+        failover::the_controllers_death_in_the_middle_of_a_change_is_survived,
+    }
+    SINGLE_SWARMS on (Shape::single) {
+        swarm::acknowledged_records_survive_kills_and_power_loss,
+        swarm::acknowledged_records_survive_kills_without_any_sync,
+        swarm::a_power_loss_takes_no_more_than_the_unsynced_end,
+        client_library::our_client_rides_through_kills_and_power_loss,
+    }
+    SINGLE_STORIES on (Shape::single) {
+        directed::a_crash_during_recovery_loses_nothing,
+        directed::a_crash_while_formatting_is_overcome_by_the_next_start,
+        directed::a_full_disk_refuses_produce_and_serves_reads,
+        directed::a_failed_fsync_ends_all_acknowledging,
+        directed::a_flipped_bit_is_never_served,
+    }
 }
 
-/// The scenario of that name; without a name, the one that the seed picks: swarms four times out
-/// of five.
+/// Small, and quick to notice who has fallen behind.
+fn three_nodes() -> Shape {
+    Shape::combined(3).with("replica.lag.time.max.ms=2000")
+}
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    GROUPS.iter().copied().flatten()
+}
+
+/// The scenario of that name; without a name, the one that the seed picks: of ten seeds seven play
+/// the cluster's swarm.
 ///
 /// # Errors
 /// There is none of that name.
 pub fn pick(name: Option<&str>, seed: u64) -> Result<&'static Scenario> {
-    const SWARMS: u64 = 4;
     let Some(name) = name else {
-        let directed = u64::try_from(ALL.len()).expect("a few") - SWARMS;
-        let (round, turn) = (seed / 5, seed % 5);
-        let index = if turn < SWARMS { turn } else { SWARMS + round % directed };
-        return Ok(&ALL[usize::try_from(index).expect("a few")]);
+        let (round, turn) = (seed / 10, seed % 10);
+        let group = match turn {
+            7 => SINGLE_SWARMS,
+            8 => CLUSTER_STORIES,
+            9 => SINGLE_STORIES,
+            _ => return Ok(&CLUSTER_SWARMS[0]),
+        };
+        let index = round % u64::try_from(group.len()).expect("a few");
+        return Ok(&group[usize::try_from(index).expect("a few")]);
     };
-    match ALL.iter().find(|scenario| scenario.name == name) {
+    match all().find(|scenario| scenario.name == name) {
         Some(scenario) => Ok(scenario),
         None => bail!("there is no scenario {name}: `sim list` names them"),
     }

@@ -1,7 +1,9 @@
 //! What clients do, and what they were told: the evidence that invariants judge. Nothing here
 //! knows what is done to the node meanwhile.
 
+pub mod churn;
 pub mod consume;
+pub mod history;
 pub mod produce;
 pub mod producer_ids;
 pub mod topics;
@@ -13,7 +15,7 @@ use std::sync::{
 
 use anyhow::{Result, ensure};
 use client::{Admin, Cluster, NewTopic};
-use protocol::{PartitionIndex, TopicName, TopicPartition};
+use protocol::{ErrorCode, PartitionIndex, TopicPartition};
 
 /// Says whether workloads go on. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -51,19 +53,37 @@ pub async fn create_topic(
     partitions: i32,
     flush: Flush,
 ) -> Result<Vec<TopicPartition>> {
-    let mut topic = NewTopic::new(name)
+    create(cluster, small_topic(name, partitions, flush).replication_factor(1)).await
+}
+
+/// A topic whose segments are so small that there will be many. How many replicas it has is the
+/// cluster's to say.
+#[must_use]
+pub fn small_topic(name: &str, partitions: i32, flush: Flush) -> NewTopic {
+    let topic = NewTopic::new(name)
         .partitions(partitions)
-        .replication_factor(1)
         .config("internal.segment.bytes", "6000")
         .config("index.interval.bytes", "500");
-    if flush == Flush::BeforeAcknowledging {
-        topic = topic.config("flush.messages", "1");
+    match flush {
+        Flush::BeforeAcknowledging => topic.config("flush.messages", "1"),
+        Flush::Sometime => topic,
     }
+}
+
+/// Creates a topic. Returns its partitions.
+///
+/// # Errors
+/// The cluster's.
+pub async fn create(cluster: &Cluster, topic: NewTopic) -> Result<Vec<TopicPartition>> {
+    let (name, count) = (topic.name.clone(), topic.partitions.unwrap_or(1));
     let results = Admin::new(cluster.clone()).create_topics(&[topic], false).await?;
     for (name, result) in results {
-        ensure!(result.is_ok(), "topic {name} is not created: {result:?}");
+        // Nobody else creates it: an earlier attempt did.
+        let exists =
+            result.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::TopicAlreadyExists));
+        ensure!(exists || result.is_ok(), "topic {name} is not created: {result:?}");
     }
     let partition =
-        |index| TopicPartition { topic: TopicName::from(name), partition: PartitionIndex(index) };
-    Ok((0..partitions).map(partition).collect())
+        |index| TopicPartition { topic: name.clone(), partition: PartitionIndex(index) };
+    Ok((0..count).map(partition).collect())
 }

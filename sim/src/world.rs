@@ -1,47 +1,53 @@
-//! The world: one network, one machine that runs the node, and a place for clients.
+//! The world: one network, the machines of one cluster, and a place for clients.
 
-use std::{fmt, net::IpAddr, path::Path, sync::Arc, time::Duration};
+mod verbs;
+
+use std::{
+    fmt, fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use client::{Cluster, ClusterOptions, ConnectionOptions, Doors, Endpoint};
 use madsim::{rand::random, runtime::Handle};
+use protocol::BrokerId;
 use tokio::time::Instant;
 
 use crate::{
+    cast::Cast,
     door::{SeededEntropy, SkewedClock},
-    machine::Machine,
+    machine::{Machine, configuration},
+    nemesis::budget::Loss,
     net::Network,
+    observer::Observer,
+    shape::{BROKER_PORT, NodeShape, Shape, address_of},
     trace::Trace,
+    workload::history::History,
 };
 
-const NODE: &str = "10.0.0.1";
-const CLIENTS: &str = "10.0.0.9";
-const PORT: u16 = 9092;
-
-/// What the node is started with: everything that happens in minutes happens in seconds.
-const SETTINGS: &[&str] = &[
-    "node.id=1",
-    "listeners=PLAINTEXT://10.0.0.1:9092,CONTROLLER://10.0.0.1:9093",
-    "log.dirs=/data",
-    "log.initial.task.delay.ms=100",
-    "log.retention.check.interval.ms=3000",
-    "log.flush.offset.checkpoint.interval.ms=2000",
-    "log.flush.start.offset.checkpoint.interval.ms=2000",
-    "replica.high.watermark.checkpoint.interval.ms=1000",
-    "broker.heartbeat.interval.ms=500",
-    "auto.create.topics.enable=false",
-    "ottla.log.dir.free.bytes.min=1000000",
-];
+/// Where the clients are: beside all machines.
+const CLIENTS: BrokerId = BrokerId(200);
 
 /// Everything there is. Clones are the same world.
 #[derive(Clone)]
 pub struct World {
     /// All links.
     pub network: Network,
-    /// Where the node runs.
-    pub machine: Machine,
     /// What happened.
     pub trace: Trace,
+    /// Who plays which role.
+    pub cast: Cast,
+    /// Who sees everything, and judges.
+    pub observer: Observer,
+    /// What clients asked for, and what they were told.
+    pub history: History,
+    shape: Arc<Shape>,
+    machines: Arc<[Machine]>,
+    /// Whose loss has to be made good first before another may lose what it hadn't synced.
+    loss: Arc<Mutex<Option<Loss>>>,
 }
 
 impl World {
@@ -49,28 +55,107 @@ impl World {
     /// directory of its own.
     ///
     /// # Errors
-    /// The settings aren't the node's.
-    pub fn new(directory: &Path, trace: Trace) -> Result<Self> {
+    /// The settings aren't the nodes'.
+    pub fn new(directory: &Path, shape: Shape, trace: Trace) -> Result<Self> {
         let carrier = Handle::current().create_node().name("network").build();
         let network = Network::new(carrier);
-        let machine = Machine::new(address(NODE), &network, &trace, directory, SETTINGS)?;
-        Ok(Self { network, machine, trace })
+        let cast = Cast::default();
+        let of_all = configuration(&shape, &shape.nodes[0])?.static_overrides;
+        let observer = Observer::new(&trace, of_all);
+        let machine = |node| {
+            let directory = stores_of(directory, node)?;
+            Machine::new(&shape, node, &network, &trace, &directory, (&cast, &observer))
+        };
+        let machines = shape.nodes.iter().map(machine).collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            network,
+            trace,
+            cast,
+            observer,
+            history: History::default(),
+            shape: Arc::new(shape),
+            machines: machines.into(),
+            loss: Arc::default(),
+        })
     }
 
-    /// Starts the node and waits until it serves.
+    /// Starts all nodes, and waits until they serve.
     ///
     /// # Errors
-    /// It doesn't.
+    /// One of them doesn't.
     pub async fn start(&self) -> Result<()> {
-        self.machine.start();
-        self.machine.until_it_serves().await
+        for machine in self.machines() {
+            machine.start();
+        }
+        self.until_all_serve().await
     }
 
-    /// A client of the node, as patient as it takes to outlast what is done to the node.
+    /// Waits until all nodes serve.
     ///
     /// # Errors
-    /// The node doesn't answer.
+    /// One of them doesn't.
+    pub async fn until_all_serve(&self) -> Result<()> {
+        for machine in self.machines() {
+            let serves = machine.until_it_serves().await;
+            serves.with_context(|| format!("node {}", machine.id()))?;
+        }
+        Ok(())
+    }
+
+    /// What the cluster looks like.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// All machines, in the order of their ids.
+    #[must_use]
+    pub fn machines(&self) -> &[Machine] {
+        &self.machines
+    }
+
+    /// The machines that hold partitions.
+    pub fn brokers(&self) -> impl Iterator<Item = &Machine> {
+        self.machines().iter().filter(|machine| machine.shape().is_broker)
+    }
+
+    /// The machine with a number.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn machine(&self, id: BrokerId) -> &Machine {
+        let found = self.machines().iter().find(|machine| machine.id() == id);
+        found.expect("the machines of a cluster are known")
+    }
+
+    /// The machine, where there is only one.
+    ///
+    /// # Panics
+    /// If there are more.
+    #[must_use]
+    pub fn lone(&self) -> &Machine {
+        assert!(self.shape.is_single(), "there are several machines: say which");
+        &self.machines[0]
+    }
+
+    /// A client of the cluster, as patient as it takes to outlast what is done to it.
+    ///
+    /// # Errors
+    /// No node answers.
     pub async fn client(&self) -> Result<Cluster> {
+        self.client_by(self.brokers().map(Machine::address).collect()).await
+    }
+
+    /// A client that was told of one node only.
+    ///
+    /// # Errors
+    /// It doesn't answer.
+    pub async fn client_of(&self, machine: &Machine) -> Result<Cluster> {
+        self.client_by(vec![machine.address()]).await
+    }
+
+    async fn client_by(&self, addresses: Vec<IpAddr>) -> Result<Cluster> {
         let doors = Doors {
             net: self.network.door(self.clients()),
             clock: Arc::new(SkewedClock::new(Instant::now(), 0)),
@@ -85,19 +170,40 @@ impl World {
             retry_for: Duration::from_secs(120),
             ..ClusterOptions::default()
         };
-        let bootstrap = vec![Endpoint { host: NODE.to_owned(), port: PORT }];
-        Cluster::connect(doors, bootstrap, options).await.context("no client can connect")
+        let bootstrap = addresses.into_iter();
+        let bootstrap =
+            bootstrap.map(|address| Endpoint { host: address.to_string(), port: BROKER_PORT });
+        let connected = Cluster::connect(doors, bootstrap.collect(), options).await;
+        connected.context("no client can connect")
     }
 
     /// Where the clients are.
     #[must_use]
     pub fn clients(&self) -> IpAddr {
-        address(CLIENTS)
+        address_of(CLIENTS)
+    }
+
+    /// How often the machine had lost its power when it sent what arrives now; none if that isn't
+    /// clear, as it never is of one among several.
+    #[must_use]
+    pub fn power_losses_of_sender(&self) -> Option<u32> {
+        match &*self.machines {
+            [only] => only.power_losses_of_sender(),
+            _ => None,
+        }
+    }
+
+    /// The last machine that lost something.
+    pub(crate) fn loss(&self) -> MutexGuard<'_, Option<Loss>> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
+/// Where one machine's stores are in the real world: RocksDB's files.
+fn stores_of(directory: &Path, node: &NodeShape) -> Result<PathBuf> {
+    let own = directory.join(node.id.to_string());
+    fs::create_dir(&own).with_context(|| format!("creating {}", own.display()))?;
+    Ok(own)
 }
 
 impl fmt::Debug for World {

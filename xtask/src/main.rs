@@ -36,7 +36,9 @@ cargo xtask COMMAND
   sim --seed N             one run of the simulation, its output shown
   sim --seeds A..B         a campaign over the seeds A to B, both included
       [--scenario NAME]    one scenario instead of the seed's own choice
+      [--bug NAME]         with a bug of the museum planted: up to the first seed that notices
   sim list                 the scenarios
+  sim museum               plants every bug in turn, and tells how soon each is noticed
   fix                      format, and apply what the lints suggest
 ";
 

@@ -1,26 +1,18 @@
-//! `cargo xtask sim`: seeds of the simulation, one process each, on all cores.
-//!
-//! The simulator's program takes `--seed N [--scenario NAME]`, prints a line `seed N trace HASH`,
-//! and ends with an exit code other than zero when something promised was broken.
+//! `cargo xtask sim`: seeds of the simulation, one process each, on all cores; and the museum.
 
-use crate::journal::wait;
-use crate::project::{Project, cores};
+mod campaign;
+mod museum;
+mod seed_run;
+
+use crate::project::Project;
 use crate::step::{Outcome, Stage};
 use crate::toolchain::{Toolchain, World};
 use anyhow::{Context, Result, bail};
-use std::fs::File;
+use campaign::{Campaign, Report, Until};
+use seed_run::Play;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-/// A run that takes longer hangs: simulated time costs nearly nothing.
-const RUN: Duration = Duration::from_secs(300);
-
-/// Each of these runs twice, in two processes, and must leave the same trace.
-const TWICE_EVERY: u64 = 50;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 const SEEDS: RangeInclusive<u64> = 1..=50;
 const SEEDS_QUICK: RangeInclusive<u64> = 1..=5;
@@ -36,30 +28,49 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if !build(&toolchain).status().context("running cargo build")?.success() {
         bail!("the simulation does not build");
     }
-    let program = program(&project);
+    let (program, logs) = (program(&project), logs(&project));
     match request {
         Request::List => show(Command::new(program).arg("list")),
-        Request::One(seed, scenario) => {
-            let code =
-                show(command(&program, seed, scenario.as_deref()).env("RUST_BACKTRACE", "1"))?;
+        Request::Museum => museum::tour(&program, &logs),
+        Request::One(seed, play) => {
+            let code = show(play.command(&program, seed).env("RUST_BACKTRACE", "1"))?;
             if code != ExitCode::SUCCESS {
-                println!("{}", reproduce(seed, scenario.as_deref()));
+                println!("{}", play.reproduce(seed));
             }
             Ok(code)
         }
-        Request::Campaign(seeds, scenario) => {
-            let begun = Instant::now();
-            let campaign = Campaign::new(program, project.target.join("xtask-logs"), scenario)?;
-            let count = seeds.clone().count();
-            let failures = campaign.run(seeds)?;
-            for failure in &failures {
-                println!("{failure}\n");
-            }
-            let took = begun.elapsed().as_secs_f64();
-            println!("{count} seeds, {} failures, {took:.1} s", failures.len());
-            Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Request::Campaign(seeds, play) => {
+            let until = match play.bug {
+                Some(_) => Until::TheFirstViolation,
+                None => Until::TheEnd,
+            };
+            let campaign = Campaign::new(&program, &logs, play)?;
+            let report = campaign.run(seeds, until)?;
+            tell(&campaign, &report);
+            Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
+}
+
+fn tell(campaign: &Campaign, report: &Report) {
+    for failure in failures(campaign, report) {
+        println!("{failure}\n");
+    }
+    println!(
+        "{} seeds, {} failures, {:.1} s; {:.0} simulated s, {:.1} for each second of a core",
+        report.seeds,
+        report.violations.len(),
+        report.took.as_secs_f64(),
+        report.simulated,
+        report.speed()
+    );
+}
+
+fn failures(campaign: &Campaign, report: &Report) -> Vec<String> {
+    let failure = |(seed, violation): &(u64, seed_run::Violation)| {
+        format!("seed {seed}: {violation}\n{}", campaign.reproduce(*seed))
+    };
+    report.violations.iter().map(failure).collect()
 }
 
 /// A step of `cargo xtask test`: seeds of whichever scenarios they pick.
@@ -74,38 +85,61 @@ pub(crate) fn check_client_library(stage: &mut Stage<'_>) -> Result<Outcome> {
     check(stage, seeds, Some(CLIENT_LIBRARY))
 }
 
+/// A step of `cargo xtask test`: some of the museum's bugs are noticed as soon as they must be.
+pub(crate) fn check_museum(stage: &mut Stage<'_>) -> Result<Outcome> {
+    stage.build(build(stage.toolchain).arg("--quiet"))?;
+    let (program, logs) = (program(stage.project), logs(stage.project));
+    let exhibits = museum::exhibits(&program)?;
+    let mut slow = Vec::new();
+    for name in museum::SLICE {
+        let exhibit = exhibits.iter().find(|exhibit| exhibit.name == name);
+        let exhibit = exhibit.with_context(|| format!("the museum has no {name}"))?;
+        let hunt = museum::hunt(&program, &logs, exhibit, exhibit.seeds(), None)?;
+        stage.journal.note(&format!("{hunt:?}"))?;
+        if hunt.caught.is_none() {
+            slow.push(name);
+        }
+    }
+    if !slow.is_empty() {
+        bail!("not caught: {}", slow.join(", "));
+    }
+    Ok(Outcome::Passed(format!("{} bugs", museum::SLICE.len())))
+}
+
 fn check(
     stage: &mut Stage<'_>,
     seeds: RangeInclusive<u64>,
     scenario: Option<&str>,
 ) -> Result<Outcome> {
     stage.build(build(stage.toolchain).arg("--quiet"))?;
-    let logs = stage.project.target.join("xtask-logs");
-    let campaign = Campaign::new(program(stage.project), logs, scenario.map(str::to_owned))?;
-    let failures = campaign.run(seeds.clone())?;
-    for failure in &failures {
-        stage.journal.note(failure)?;
+    let play = Play { scenario: scenario.map(str::to_owned), bug: None };
+    let campaign = Campaign::new(&program(stage.project), &logs(stage.project), play)?;
+    let report = campaign.run(seeds, Until::TheEnd)?;
+    for failure in failures(&campaign, &report) {
+        stage.journal.note(&failure)?;
     }
-    let count = seeds.count();
-    if !failures.is_empty() {
-        bail!("{} of {count} seeds failed", failures.len());
+    if !report.violations.is_empty() {
+        bail!("{} of {} seeds failed", report.violations.len(), report.seeds);
     }
-    Ok(Outcome::Passed(format!("{count} seeds")))
+    Ok(Outcome::Passed(format!("{} seeds", report.seeds)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
     List,
-    One(u64, Option<String>),
-    Campaign(RangeInclusive<u64>, Option<String>),
+    Museum,
+    One(u64, Play),
+    Campaign(RangeInclusive<u64>, Play),
 }
 
 impl Request {
     fn parse(arguments: &[String]) -> Result<Self> {
-        if matches!(arguments, [only] if only == "list") {
-            return Ok(Self::List);
+        match arguments {
+            [only] if only == "list" => return Ok(Self::List),
+            [only] if only == "museum" => return Ok(Self::Museum),
+            _ => {}
         }
-        let (mut seeds, mut scenario) = (None, None);
+        let (mut seeds, mut play) = (None, Play::default());
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
             let value = rest.next().with_context(|| format!("{name} needs a value"))?;
@@ -118,7 +152,8 @@ impl Request {
                     let (from, to) = value.split_once("..").context("seeds are written A..B")?;
                     seeds = Some(number(from)?..=number(to)?);
                 }
-                "--scenario" => scenario = Some(value.clone()),
+                "--scenario" => play.scenario = Some(value.clone()),
+                "--bug" => play.bug = Some(value.clone()),
                 unknown => bail!("sim has no option {unknown}"),
             }
         }
@@ -127,109 +162,14 @@ impl Request {
             bail!("there is no seed from {} to {}", seeds.start(), seeds.end());
         }
         if seeds.start() == seeds.end() {
-            return Ok(Self::One(*seeds.start(), scenario));
+            return Ok(Self::One(*seeds.start(), play));
         }
-        Ok(Self::Campaign(seeds, scenario))
+        Ok(Self::Campaign(seeds, play))
     }
 }
 
 fn number(text: &str) -> Result<u64> {
     text.parse().with_context(|| format!("{text:?} is not a seed"))
-}
-
-/// Many seeds of one scenario, or of the scenario that each seed picks.
-struct Campaign {
-    program: PathBuf,
-    logs: PathBuf,
-    scenario: Option<String>,
-}
-
-impl Campaign {
-    fn new(program: PathBuf, logs: PathBuf, scenario: Option<String>) -> Result<Self> {
-        let logs = logs.join("seeds").join(scenario.as_deref().unwrap_or_default());
-        std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
-        Ok(Self { program, logs, scenario })
-    }
-
-    /// Runs all seeds and returns what failed, each with the line that reproduces it.
-    fn run(&self, seeds: RangeInclusive<u64>) -> Result<Vec<String>> {
-        let first = *seeds.start();
-        let next = AtomicU64::new(first);
-        let failures = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..cores() {
-                scope.spawn(|| {
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if !seeds.contains(&seed) {
-                            return;
-                        }
-                        let twice = seed == first || seed.is_multiple_of(TWICE_EVERY);
-                        if let Err(error) = self.check(seed, twice) {
-                            let line = reproduce(seed, self.scenario.as_deref());
-                            let failure = format!("seed {seed}: {error:#}\n{line}");
-                            failures.lock().expect("no holder panics").push((seed, failure));
-                        }
-                    }
-                });
-            }
-        });
-        let mut failures = failures.into_inner().expect("no holder panics");
-        failures.sort();
-        Ok(failures.into_iter().map(|(_, failure)| failure).collect())
-    }
-
-    fn check(&self, seed: u64, twice: bool) -> Result<()> {
-        let trace = self.trace(seed)?;
-        if twice {
-            let again = self.trace(seed)?;
-            if trace != again {
-                bail!("two runs of the seed differ: trace {trace}, then {again}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs one seed in a process of its own, and returns the hash of what happened.
-    fn trace(&self, seed: u64) -> Result<String> {
-        let log = self.logs.join(format!("{seed}.log"));
-        let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
-        let mut child = command(&self.program, seed, self.scenario.as_deref())
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().context("sharing the log")?)
-            .stderr(output)
-            .spawn()
-            .context("starting the simulation")?;
-        let status = wait(&mut child, RUN)?;
-        let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
-        match status {
-            Some(status) if status.success() => trace_in(&text, seed)
-                .map(str::to_owned)
-                .with_context(|| format!("it printed no trace; see {}", log.display())),
-            Some(status) => bail!("{status}: {}\nall of it: {}", tail(&text), log.display()),
-            None => bail!("it did not end within {RUN:?}; see {}", log.display()),
-        }
-    }
-}
-
-/// Reads the hash out of `seed N trace HASH`.
-fn trace_in(text: &str, seed: u64) -> Option<&str> {
-    let prefix = format!("seed {seed} trace ");
-    text.lines().rev().find_map(|line| line.strip_prefix(&prefix)).map(str::trim)
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(12)..].join("\n")
-}
-
-fn reproduce(seed: u64, scenario: Option<&str>) -> String {
-    let mut line = format!("reproduce: cargo xtask sim --seed {seed}");
-    if let Some(scenario) = scenario {
-        line.push_str(" --scenario ");
-        line.push_str(scenario);
-    }
-    line
 }
 
 fn build(toolchain: &Toolchain) -> Command {
@@ -243,13 +183,8 @@ fn program(project: &Project) -> PathBuf {
     project.target.join("sim/sim/sim")
 }
 
-fn command(program: &Path, seed: u64, scenario: Option<&str>) -> Command {
-    let mut command = Command::new(program);
-    command.args(["--seed", &seed.to_string()]);
-    if let Some(scenario) = scenario {
-        command.args(["--scenario", scenario]);
-    }
-    command
+fn logs(project: &Project) -> PathBuf {
+    project.target.join("xtask-logs")
 }
 
 fn show(command: &mut Command) -> Result<ExitCode> {
@@ -259,7 +194,7 @@ fn show(command: &mut Command) -> Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, reproduce, trace_in};
+    use super::*;
 
     fn parse(line: &str) -> Option<Request> {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -268,25 +203,12 @@ mod tests {
 
     #[test]
     fn a_request_is_one_seed_or_a_range_with_both_ends() {
-        assert_eq!(parse("--seed 42"), Some(Request::One(42, None)));
-        assert_eq!(parse("--seeds 1..500"), Some(Request::Campaign(1..=500, None)));
-        let scenario = Some("crash".to_owned());
-        assert_eq!(parse("--scenario crash --seed 7"), Some(Request::One(7, scenario)));
-        for wrong in ["", "--seeds 5..1", "--seed", "--seed x", "--bug y"] {
+        assert_eq!(parse("--seed 42"), Some(Request::One(42, Play::default())));
+        assert_eq!(parse("--seeds 1..500"), Some(Request::Campaign(1..=500, Play::default())));
+        let play = Play { scenario: Some("crash".to_owned()), bug: Some("R1".to_owned()) };
+        assert_eq!(parse("--scenario crash --bug R1 --seed 7"), Some(Request::One(7, play)));
+        for wrong in ["", "--seeds 5..1", "--seed", "--seed x", "--beast y"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn the_trace_is_the_last_line_of_its_seed() {
-        let text = "starting\nseed 7 trace 00ff\n";
-        assert_eq!(trace_in(text, 7), Some("00ff"));
-        assert_eq!(trace_in(text, 8), None);
-    }
-
-    #[test]
-    fn a_failure_is_reproduced_by_one_line() {
-        let line = reproduce(3, Some("crash"));
-        assert_eq!(line, "reproduce: cargo xtask sim --seed 3 --scenario crash");
     }
 }

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "simulation: tests", in_quick: true, run: simulation_tests },
     Step { name: "simulation: seeds", in_quick: true, run: sim::check_seeds },
     Step { name: "simulation: our client", in_quick: true, run: sim::check_client_library },
+    Step { name: "simulation: museum", in_quick: false, run: sim::check_museum },
     Step { name: "client: ottla itself", in_quick: true, run: clients::own_commands },
     Step { name: "client: the README's tour", in_quick: true, run: clients::tour },
     Step { name: "client: ottla library", in_quick: true, run: clients::ottla_library },

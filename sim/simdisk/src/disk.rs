@@ -16,6 +16,9 @@ use crate::{
     tree::{InodeId, Tree},
 };
 
+/// What fits on a disk of which nobody said anything else.
+const CAPACITY_BYTES: u64 = 1 << 40;
+
 /// How a machine stops without a goodbye.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
@@ -56,7 +59,7 @@ impl SimDisk {
             rng: Rng::new(seed),
             faults: Faults::default(),
             locks: BTreeSet::new(),
-            capacity_bytes: 1 << 40,
+            capacity_bytes: CAPACITY_BYTES,
             incarnation: 0,
             changes: 0,
         };
@@ -106,6 +109,19 @@ impl SimDisk {
     /// loses what it was to sync, as on Linux.
     pub fn fail_after(&self, call: Call, calls: u64) {
         self.lock_state().faults.fail(call, calls);
+    }
+
+    /// Lets nothing happen that was ordered and did not happen yet, and gives the disk its usual size.
+    pub fn mend(&self) {
+        let mut state = self.lock_state();
+        state.faults = Faults::default();
+        state.capacity_bytes = CAPACITY_BYTES;
+    }
+
+    /// How many bytes fit on the disk.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.lock_state().capacity_bytes
     }
 
     /// Sets how many bytes fit on the disk.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{
         Arc,
@@ -23,7 +23,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Link, Network};
+use super::{Link, Network, requests::Framing};
 
 /// What an end may have written that isn't carried away yet, and what may have arrived unread: the
 /// socket buffers.
@@ -36,6 +36,8 @@ const SEGMENT_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Connection {
     ends: [Machine; 2],
+    /// What was connected to.
+    to: SocketAddr,
     is_reset: AtomicBool,
     reset: Notify,
     /// Nothing gets through any more, and neither end knows.
@@ -61,10 +63,11 @@ struct Reset;
 
 impl Connection {
     /// A connection and its two ends, the opening one first.
-    pub(super) fn open(from: IpAddr, to: IpAddr) -> (Opened, Stream, Stream) {
+    pub(super) fn open(from: IpAddr, to: SocketAddr) -> (Opened, Stream, Stream) {
         let machine = |address| Machine { address, has_forgotten: AtomicBool::new(false) };
         let shared = Arc::new(Self {
-            ends: [machine(from), machine(to)],
+            ends: [machine(from), machine(to.ip())],
+            to,
             is_reset: AtomicBool::new(false),
             reset: Notify::new(),
             is_silent: AtomicBool::new(false),
@@ -121,9 +124,10 @@ impl Opened {
         let back = (there.1, there.0);
         let (near_read, near_write) = tokio::io::split(near);
         let (far_read, far_write) = tokio::io::split(far);
+        let requests = Some(Framing::new(there.0, shared.to));
         let both = try_join(
-            carry_one_way(&shared, &network, there, near_read, far_write),
-            carry_one_way(&shared, &network, back, far_read, near_write),
+            carry_one_way(&shared, &network, there, near_read, far_write, requests),
+            carry_one_way(&shared, &network, back, far_read, near_write, None),
         );
         select! {
             biased;
@@ -143,15 +147,17 @@ async fn carry_one_way(
     link: Link,
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
+    mut requests: Option<Framing>,
 ) -> Result<(), Reset> {
     let mut buffer = vec![0; SEGMENT_BYTES_MAX];
+    let service = (connection.ends[0].address, connection.to.port());
     loop {
         let (sender, receiver) = link;
         let read = from.read(&mut buffer).await.unwrap_or(0);
         connection.is_sent(sender).await;
         sleep(network.delay(link)).await;
-        if network.is_blocked(link) {
-            network.passable(link).await;
+        if network.is_blocked(link, service) {
+            network.passable(link, service).await;
             // What got lost on the way has to be sent again.
             connection.is_sent(sender).await;
         }
@@ -161,6 +167,9 @@ async fn carry_one_way(
         if read == 0 {
             let _already_closed = to.shutdown().await;
             return Ok(());
+        }
+        if let Some(requests) = &mut requests {
+            requests.take(&buffer[..read], |request| network.note_request(request));
         }
         to.write_all(&buffer[..read]).await.map_err(|_| Reset)?;
     }

@@ -1,10 +1,11 @@
+use crate::shape::Shape;
 use futures_util::future::LocalBoxFuture;
 
 use super::*;
 
 fn playing(play: fn(World) -> LocalBoxFuture<'static, Result<()>>) -> Result<Outcome> {
-    let scenario = Box::leak(Box::new(Scenario::new("a_test", play)));
-    run(scenario, 1)
+    let scenario = Box::leak(Box::new(Scenario::new("a_test", Shape::single, play)));
+    run(Plan { scenario, seed: 1, bug: None }).map_err(|failure| failure.error)
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub(super) async fn our_client_rides_through_kills_and_power_loss(world: World) 
     let fates = administrating.finish().await?;
     let logs = read_everything(&cluster, &partitions).await?;
     let topics = look(&cluster).await?;
-    world.machine.stop().await?;
+    world.lone().stop().await?;
 
     let acknowledged = sends.values().filter(|sent| sent.acknowledged.is_some()).count();
     let there: usize = logs.values().map(Vec::len).sum();

@@ -28,13 +28,13 @@ pub(super) async fn a_crash_during_recovery_loses_nothing(world: World) -> Resul
     let (cluster, partition) = one_partition(&world, Flush::BeforeAcknowledging).await?;
     let mut written = write(&cluster, &partition, 0..100).await?;
     for round in 0..10 {
-        world.machine.lose_power();
+        world.lone().lose_power();
         sleep(Duration::from_millis(10)).await;
         for _ in 0..4 {
-            world.machine.start();
+            world.lone().start();
             let changes = thread_rng().gen_range(0..30);
             let crash = if thread_rng().gen_bool(0.5) { Crash::Process } else { Crash::Power };
-            world.machine.crash_while_starting(changes, crash).await?;
+            world.lone().crash_while_starting(changes, crash).await?;
             sleep(Duration::from_millis(10)).await;
         }
         world.start().await?;
@@ -49,16 +49,16 @@ pub(super) async fn a_crash_while_formatting_is_overcome_by_the_next_start(
     world: World,
 ) -> Result<()> {
     for _ in 0..5 {
-        world.machine.start();
+        world.lone().start();
         let changes = thread_rng().gen_range(0..12);
         let crash = if thread_rng().gen_bool(0.5) { Crash::Process } else { Crash::Power };
-        world.machine.crash_while_starting(changes, crash).await?;
+        world.lone().crash_while_starting(changes, crash).await?;
         sleep(Duration::from_millis(10)).await;
     }
     world.start().await?;
     let (cluster, partition) = one_partition(&world, Flush::Sometime).await?;
     let written = write(&cluster, &partition, 0..10).await?;
-    world.machine.stop().await?;
+    world.lone().stop().await?;
     world.start().await?;
     expect(&cluster, &partition, &written).await
 }
@@ -69,9 +69,9 @@ pub(super) async fn a_full_disk_refuses_produce_and_serves_reads(world: World) -
     let (cluster, partition) = one_partition(&world, Flush::Sometime).await?;
     let mut written = write(&cluster, &partition, 0..50).await?;
 
-    let disk = world.machine.disk();
+    let disk = world.lone().disk();
     let capacity = 1 << 40;
-    let used = capacity - world.machine.files().free_bytes(Path::new("/"))?;
+    let used = capacity - world.lone().files().free_bytes(Path::new("/"))?;
     // Below what a node keeps free; or so little that the next writes don't fit, and it hasn't
     // looked yet.
     disk.set_capacity(used + thread_rng().gen_range(0..20_000));
@@ -105,21 +105,21 @@ pub(super) async fn a_failed_fsync_ends_all_acknowledging(world: World) -> Resul
     world.start().await?;
     let (cluster, partition) = one_partition(&world, Flush::BeforeAcknowledging).await?;
     let written = write(&cluster, &partition, 0..50).await?;
-    world.machine.disk().fail_after(Call::Sync, 0);
+    world.lone().disk().fail_after(Call::Sync, 0);
     world.trace.note("the next sync fails");
     let mut last_words = None;
     for attempt in 0..20 {
         if write(&cluster, &partition, 100 + attempt..101 + attempt).await.is_ok() {
             bail!("a record was acknowledged after a failed sync");
         }
-        if !world.machine.is_running() {
-            last_words = Some(world.machine.until_it_gives_up().await?);
+        if !world.lone().is_running() {
+            last_words = Some(world.lone().until_it_gives_up().await?);
             break;
         }
     }
     let last_words = last_words.context("the node goes on without a log directory")?;
     ensure!(last_words.contains("/data"), "the operator isn't told where: {last_words}");
-    world.machine.lose_power();
+    world.lone().lose_power();
     world.start().await?;
     let log = read_everything(&cluster, std::slice::from_ref(&partition)).await?;
     let values: Vec<_> = log[&partition].iter().filter_map(|record| record.value.clone()).collect();
@@ -133,20 +133,21 @@ pub(super) async fn a_flipped_bit_is_never_served(world: World) -> Result<()> {
     let (cluster, partition) = one_partition(&world, Flush::Sometime).await?;
     let written = write(&cluster, &partition, 0..100).await?;
     let directory = Path::new("/data").join(partition.to_string());
-    let files = world.machine.files();
+    let files = world.lone().files();
     let mut logs: Vec<_> = files.list(&directory)?.into_iter().map(|entry| entry.name).collect();
     logs.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "log"));
     let log = directory.join(&logs[thread_rng().gen_range(0..logs.len())]);
     let bits = files.file_len(&log)? * 8;
     let bit = usize::try_from(thread_rng().gen_range(0..bits))?;
     world.trace.note(format_args!("bit {bit} of {} is flipped", log.display()));
-    world.machine.disk().flip_bit(&log, bit)?;
+    world.lone().disk_is_damaged();
+    world.lone().disk().flip_bit(&log, bit)?;
     let is_recovered = thread_rng().gen_bool(0.5);
     if is_recovered {
-        world.machine.kill();
+        world.lone().kill();
         sleep(Duration::from_millis(10)).await;
-        world.machine.start();
-        if let Err(error) = world.machine.until_it_serves().await {
+        world.lone().start();
+        if let Err(error) = world.lone().until_it_serves().await {
             world.trace.note(format_args!("not started: {error}"));
             return Ok(());
         }

@@ -72,8 +72,8 @@ async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
     let cluster = world.client().await?;
     let logs = read_everything(&cluster, &partitions).await?;
     let topics = look(&cluster).await?;
-    let clean_stops = world.machine.clean_stops();
-    world.machine.stop().await?;
+    let clean_stops = world.lone().clean_stops();
+    world.lone().stop().await?;
 
     let acknowledged = sends.values().filter(|sent| sent.acknowledged.is_some()).count();
     let there: usize = logs.values().map(Vec::len).sum();

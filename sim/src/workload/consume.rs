@@ -14,7 +14,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::Curtain;
+use super::{
+    Curtain,
+    history::{Act, Kind, ProcessId, Reason},
+};
 use crate::world::World;
 
 /// How long one poll waits.
@@ -154,6 +157,7 @@ struct Reader {
     /// The ends of what it has seen.
     seen: BTreeMap<TopicPartition, Offset>,
     reads: Reads,
+    process: ProcessId,
 }
 
 impl Reader {
@@ -168,16 +172,40 @@ impl Reader {
         let beginning = |at: &TopicPartition| (at.clone(), Expected::Exactly(Offset(0)));
         let expected = partitions.iter().map(beginning).collect();
         let seen = BTreeMap::new();
-        Ok(Self { world, partitions, consumer, expected, seen, reads: Reads::default() })
+        let (process, reads) = (world.history.new_process(), Reads::default());
+        let mut reader = Self { world, partitions, consumer, expected, seen, reads, process };
+        reader.note_assignment();
+        Ok(reader)
+    }
+
+    /// Whoever starts anew or goes elsewhere owes nothing to what it read before: another process.
+    fn note_assignment(&mut self) {
+        let history = &self.world.history;
+        self.process = history.new_process();
+        let assign = Act::Assign { partitions: self.partitions.clone() };
+        history.note(self.process, Kind::Invoke, assign.clone());
+        history.note(self.process, Kind::Ok, assign);
     }
 
     async fn read_some(&mut self) {
+        let history = self.world.history.clone();
+        history.note(self.process, Kind::Invoke, Act::Poll { records: Vec::new() });
         match self.consumer.poll(POLL_TIME_MAX).await {
             Err(error) => {
                 self.world.trace.note(format_args!("reader: {error}"));
+                let reason = Reason { code: error.code(), text: error.to_string() };
+                history.note(self.process, Kind::Fail(reason), Act::Poll { records: Vec::new() });
                 self.reads.errors.push(error);
             }
-            Ok(records) => records.into_iter().for_each(|record| self.note(record)),
+            Ok(records) => {
+                let read = |record: &ConsumerRecord| {
+                    let value = record.value.clone().unwrap_or_default();
+                    (record.partition.clone(), record.offset, value)
+                };
+                let given = Act::Poll { records: records.iter().map(read).collect() };
+                history.note(self.process, Kind::Ok, given);
+                records.into_iter().for_each(|record| self.note(record));
+            }
         }
     }
 
@@ -213,6 +241,7 @@ impl Reader {
     }
 
     fn go_elsewhere(&mut self) -> Result<()> {
+        self.note_assignment();
         let mut rng = thread_rng();
         let partition = self.partitions[rng.gen_range(0..self.partitions.len())].clone();
         let seen = self.seen.get(&partition).copied().unwrap_or(Offset(0));

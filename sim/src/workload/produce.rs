@@ -19,7 +19,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Curtain;
+use super::{
+    Curtain,
+    history::{Act, Kind, Lanes, ProcessId, Reason},
+};
 use crate::{trace::now, world::World};
 
 /// How many records of one writer are under way at most.
@@ -156,6 +159,7 @@ impl Producing {
                 writer: *writer,
                 sends: Arc::clone(&sends),
                 in_flight: Arc::default(),
+                lanes: Lanes::default(),
             };
             tokio::spawn(writing.run(partitions.to_vec(), curtain.clone()))
         };
@@ -189,6 +193,7 @@ struct Writing {
     writer: Writer,
     sends: Arc<Mutex<Sends>>,
     in_flight: Arc<()>,
+    lanes: Lanes,
 }
 
 impl Writing {
@@ -225,18 +230,53 @@ impl Writing {
         let (record, partition) = self.writer.record(id, partitions);
         let sent =
             Sent { writer: self.writer, record: record.clone(), partition, acknowledged: None };
+        let asked = Act::Send {
+            partition: sent.partition.clone(),
+            value: sent.record.value.clone().unwrap_or_default(),
+            offset: None,
+        };
         self.sends().insert(id, sent);
+        let process = self.lanes.enter(&self.world.history);
+        self.world.history.note(process, Kind::Invoke, asked.clone());
         match producer.queue(record).await {
-            Err(error) => self.world.trace.note(format_args!("{id} not queued: {error}")),
+            Err(error) => {
+                self.world.trace.note(format_args!("{id} not queued: {error}"));
+                let reason = Reason { code: error.code(), text: error.to_string() };
+                self.world.history.note(process, Kind::Fail(reason), asked);
+                self.lanes.leave(process);
+            }
             Ok(sent) => {
                 let this = self.clone();
-                tokio::spawn(async move { this.note(id, sent.delivery().await) });
+                tokio::spawn(async move {
+                    let result = sent.delivery().await;
+                    this.record(process, asked, &result);
+                    this.note(id, result);
+                });
+            }
+        }
+    }
+
+    /// Adds the end of a sending to the history.
+    fn record(&self, process: ProcessId, asked: Act, result: &Result<Delivery, client::Error>) {
+        let Act::Send { partition, value, .. } = asked else { return };
+        match result {
+            Ok(Delivery { topic, partition, offset, .. }) => {
+                let at = TopicPartition { topic: topic.clone(), partition: *partition };
+                let done = Act::Send { partition: Some(at), value, offset: *offset };
+                self.world.history.note(process, Kind::Ok, done);
+                self.lanes.leave(process);
+            }
+            // The library tried for as long as it was to: it may have been written all the same.
+            Err(error) => {
+                let reason = Reason { code: error.code(), text: error.to_string() };
+                let unknown = Act::Send { partition, value, offset: None };
+                self.world.history.note(process, Kind::Info(reason), unknown);
             }
         }
     }
 
     fn note(&self, id: RecordId, result: Result<Delivery, client::Error>) {
-        let World { trace, machine, .. } = &self.world;
+        let World { trace, .. } = &self.world;
         match result {
             Err(error) => trace.note(format_args!("{id} failed: {error}")),
             Ok(Delivery { topic, partition, offset, timestamp }) => {
@@ -245,7 +285,7 @@ impl Writing {
                     "{id} acknowledged at {:?} of {partition}",
                     offset.map(|o| o.0)
                 ));
-                let power_losses = machine.power_losses_of_sender();
+                let power_losses = self.world.power_losses_of_sender();
                 let acknowledged =
                     Acknowledged { partition, offset, timestamp, at: now(), power_losses };
                 let mut sends = self.sends();

@@ -22,9 +22,11 @@ fn plays(scenario: &str, seed: u64) -> String {
 
 #[test]
 fn the_same_seed_leaves_the_same_trace() {
-    for scenario in
-        ["acknowledged_records_survive_kills_and_power_loss", "a_flipped_bit_is_never_served"]
-    {
+    for scenario in [
+        "acknowledged_records_survive_kills_and_power_loss",
+        "a_flipped_bit_is_never_served",
+        "a_cluster_keeps_its_word_in_calm_weather",
+    ] {
         let (first, second) = (plays(scenario, 7), plays(scenario, 7));
         assert!(first.starts_with("seed 7 trace "), "{first}");
         assert_eq!(first, second);
@@ -52,9 +54,30 @@ fn without_a_scenario_the_seed_picks_one() {
 }
 
 #[test]
+fn a_planted_bug_is_found_and_its_property_named() {
+    let output = sim(&["--seed", "1", "--bug", "R17"]);
+    let printed = printed(&output);
+    assert!(!output.status.success(), "{printed}");
+    assert!(printed.starts_with("seed 1 violates L"), "{printed}");
+    assert!(printed.contains("bug R17 was met "), "{printed}");
+}
+
+#[test]
+fn the_museum_shows_every_bug() {
+    let table = printed(&sim(&["museum"]));
+    assert!(table.starts_with("R1\tA\t50\t"), "{table}");
+    assert!(table.lines().any(|line| line.starts_with("R17\tcanary\t5\t")), "{table}");
+}
+
+#[test]
 fn what_is_no_request_is_refused() {
-    let refused: [&[&str]; 4] =
-        [&[], &["--seed"], &["--seed", "x"], &["--seed", "1", "--scenario", "none_of_ours"]];
+    let refused: [&[&str]; 5] = [
+        &[],
+        &["--seed"],
+        &["--seed", "x"],
+        &["--seed", "1", "--scenario", "none_of_ours"],
+        &["--seed", "1", "--bug", "R0"],
+    ];
     for arguments in refused {
         assert_eq!(sim(arguments).status.code(), Some(2), "{arguments:?}");
     }

@@ -1,0 +1,16 @@
+//! Only the last batch of a producer is remembered.
+//!
+//! A producer has several batches under way, and the answers are lost. It sends them all again. The
+//! leader remembers only the last one, takes the earlier ones for a gap in the sequence, and the
+//! producer starts a new epoch and sends again what has long been written.
+
+use protocol::Bug;
+
+use super::{Exhibit, Tier};
+
+pub(super) const EXHIBIT: Exhibit = Exhibit {
+    bug: Bug::T3,
+    title: "Only the last batch of a producer is remembered",
+    tier: Tier::A,
+    properties: &["I1", "I2"],
+};

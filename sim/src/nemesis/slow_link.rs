@@ -1,0 +1,28 @@
+//! The links of a machine are slow for a while, each way by itself.
+
+use std::time::Duration;
+
+use madsim::rand::{Rng, thread_rng};
+use tokio::time::sleep;
+
+use super::a_while;
+use crate::{machine::Machine, net::SLOWNESS_MAX, world::World};
+
+/// Makes the links to clients and to some of the others slow.
+pub(super) async fn strike(world: &World, on: &Machine) {
+    let most = u64::try_from(SLOWNESS_MAX.as_millis()).expect("less than a second");
+    let slowness = || Duration::from_millis(thread_rng().gen_range(0..=most));
+    let own = on.address();
+    let nodes = world.machines().iter().map(Machine::address).filter(|other| *other != own);
+    let others = nodes.filter(|_| thread_rng().gen_bool(0.7)).chain([world.clients()]);
+    let others: Vec<_> = others.collect();
+    for other in &others {
+        world.network.slow_down(own, *other, slowness());
+        world.network.slow_down(*other, own, slowness());
+    }
+    sleep(a_while()).await;
+    for other in &others {
+        world.network.speed_up(own, *other);
+        world.network.speed_up(*other, own);
+    }
+}
