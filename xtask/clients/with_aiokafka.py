@@ -27,7 +27,9 @@ class AioKafka:
         return admin
 
     def create_topic(self, topic: str, partitions: int, configs: dict[str, str]) -> None:
-        wanted = NewTopic(topic, partitions, 1, topic_configs=configs)
+        wanted = NewTopic(
+            topic, partitions, workload.REPLICATION_FACTOR, topic_configs=configs
+        )
         answer = self.wait(self.admin.create_topics([wanted]))
         refuse(answer.topic_errors[0][1])
 
@@ -125,8 +127,12 @@ class AioKafka:
 
     @asynccontextmanager
     async def consumer(self, topic: str, *partitions: int):
+        # It looks for a first offset by itself, in the background, and may do so after it was told
+        # where to begin.
         async with AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap, enable_auto_commit=False
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
         ) as consumer:
             consumer.assign([TopicPartition(topic, partition) for partition in partitions])
             yield consumer

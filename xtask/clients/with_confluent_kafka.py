@@ -26,7 +26,7 @@ class Confluent:
         self.admin = AdminClient(self.common)
 
     def create_topic(self, topic: str, partitions: int, configs: dict[str, str]) -> None:
-        wanted = NewTopic(topic, partitions, 1, config=configs)
+        wanted = NewTopic(topic, partitions, workload.REPLICATION_FACTOR, config=configs)
         result(self.admin.create_topics([wanted])[topic])
 
     def delete_topic(self, topic: str) -> None:

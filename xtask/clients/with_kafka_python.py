@@ -19,7 +19,8 @@ class KafkaPython:
         self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
 
     def create_topic(self, topic: str, partitions: int, configs: dict[str, str]) -> None:
-        wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+        wanted = {"num_partitions": partitions, "configs": configs}
+        wanted["replication_factor"] = workload.REPLICATION_FACTOR
         answered(lambda: self.admin.create_topics({topic: wanted}))
 
     def delete_topic(self, topic: str) -> None:

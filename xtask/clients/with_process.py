@@ -21,7 +21,13 @@ class Process:
         )
 
     def create_topic(self, topic: str, partitions: int, configs: dict[str, str]) -> None:
-        self.call("create_topic", topic=topic, partitions=partitions, configs=configs)
+        self.call(
+            "create_topic",
+            topic=topic,
+            partitions=partitions,
+            replication_factor=workload.REPLICATION_FACTOR,
+            configs=configs,
+        )
 
     def delete_topic(self, topic: str) -> None:
         self.call("delete_topic", topic=topic)

@@ -5,6 +5,7 @@ once, here. Each prints one line when it holds; the first that does not ends the
 """
 
 import argparse
+import os
 import random
 import time
 from collections import Counter, defaultdict
@@ -17,6 +18,9 @@ CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 MEBIBYTE = 1 << 20
 # Above one mebibyte, so that a record of one mebibyte and its batch fit.
 MAX_MESSAGE_BYTES = 2 * MEBIBYTE
+
+# How many replicas topics have: as many as there are nodes.
+REPLICATION_FACTOR = int(os.environ.get("REPLICATION_FACTOR", "1"))
 
 # Kafka's error codes, as far as the checks expect them.
 MESSAGE_TOO_LARGE = 10

@@ -1,5 +1,5 @@
-//! Real clients against a real node. Each step starts a node of its own on an empty directory,
-//! and stops it with SIGTERM. What the clients are put through is in `clients/workload.py`.
+//! Real clients against a real node, and a real cluster of three. Each step starts its own on an
+//! empty directory, and stops it with SIGTERM. What the clients are put through is in `clients/workload.py`.
 
 mod java;
 mod kill;
@@ -13,6 +13,7 @@ pub(crate) use own::own_commands;
 pub(crate) use shipped_config::shipped_config;
 pub(crate) use tour::tour;
 
+use crate::cluster::{self, Cluster};
 use crate::node::Node;
 use crate::project::{Project, installed};
 use crate::python;
@@ -51,8 +52,8 @@ pub(crate) fn kcat(stage: &mut Stage<'_>) -> Result<Outcome> {
             "kcat is missing (Debian, Ubuntu: apt-get install kcat)".into(),
         ));
     }
-    let program = python::program(Path::new("python3"), &stage.project.clients(), "with_kcat.py");
-    client(stage, "kcat", program, &[])
+    let clients = stage.project.clients();
+    client(stage, "kcat", || python::program(Path::new("python3"), &clients, "with_kcat.py"), &[])
 }
 
 /// Our own library: a member of this workspace, so it is built with the node.
@@ -81,7 +82,7 @@ fn python_client(stage: &mut Stage<'_>, file: &str) -> Result<Outcome> {
         Err(error) => return Ok(Outcome::Skipped(format!("{error:#}"))),
     };
     let name = file.trim_start_matches("with_").trim_end_matches(".py");
-    client(stage, name, python::program(&python, &clients, file), &[])
+    client(stage, name, || python::program(&python, &clients, file), &[])
 }
 
 /// A client that is a program of its own: Python only puts the questions.
@@ -90,23 +91,46 @@ fn adapter_client(stage: &mut Stage<'_>, name: &str, adapter: &[&str]) -> Result
         return Ok(Outcome::Skipped("there is no python3".into()));
     }
     let clients = stage.project.clients();
-    let program = python::program(Path::new("python3"), &clients, "with_process.py");
+    let program = || python::program(Path::new("python3"), &clients, "with_process.py");
     client(stage, name, program, adapter)
 }
 
-/// Runs a client's checks against a node, and counts those that held.
+/// Runs a client's checks against a node, and against a cluster whose topics have as many replicas
+/// as it has nodes. Counts those that held.
 fn client(
     stage: &mut Stage<'_>,
     name: &str,
-    mut program: Command,
+    program: impl Fn() -> Command,
     adapter: &[&str],
 ) -> Result<Outcome> {
     with_node(stage, name, |stage, node| {
+        let mut program = program();
         program.args(["--bootstrap", &node.bootstrap(), "--data-dir"]).arg(&node.data);
+        stage.journal.run(program.args(adapter), CLIENT)
+    })?;
+    with_cluster(stage, name, |stage, cluster| {
+        let mut program = program();
+        program.env("REPLICATION_FACTOR", cluster::NODES.to_string());
+        program.args(["--bootstrap", &cluster.bootstrap(), "--data-dir"]).arg(cluster.node_data());
         stage.journal.run(program.args(adapter), CLIENT)
     })?;
     let checks = stage.journal.text()?.lines().filter(|line| line.starts_with("ok ")).count();
     Ok(Outcome::Passed(format!("{checks} checks")))
+}
+
+/// Starts a cluster, works with it, and stops it.
+fn with_cluster(
+    stage: &mut Stage<'_>,
+    name: &str,
+    work: impl FnOnce(&mut Stage<'_>, &Cluster) -> Result<()>,
+) -> Result<()> {
+    let binary = ottla(stage)?;
+    let data = stage.project.target.join("clusters").join(name);
+    let cluster = Cluster::start(&binary, data)?;
+    let log = cluster.log();
+    work(stage, &cluster)
+        .and_then(|()| cluster.stop())
+        .with_context(|| format!("the cluster's log is {}", log.display()))
 }
 
 /// Starts a node, works with it, and stops it. Its files stay for those who come after.

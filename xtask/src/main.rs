@@ -6,6 +6,7 @@
 
 mod bench;
 mod clients;
+mod cluster;
 mod fix;
 mod journal;
 mod libclang;

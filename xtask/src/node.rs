@@ -60,29 +60,39 @@ impl Node {
 
     /// Asks it to stop, which it must do soon and with exit code zero.
     pub(crate) fn stop(mut self) -> Result<()> {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        if !asked.context("running kill")?.success() {
-            bail!("the node is not there to be stopped");
-        }
-        match wait(&mut self.child, STOPPED_WITHIN)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => bail!("the node ended with {status} after SIGTERM"),
-            None => bail!("the node did not stop within {STOPPED_WITHIN:?} of SIGTERM"),
-        }
+        stop(&mut self.child)
     }
 
     fn ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while !lists_a_broker(self.port) {
-            if let Some(status) = self.child.try_wait().context("watching the node")? {
-                bail!("the node ended with {status} while it started");
-            }
-            if Instant::now() > deadline {
-                bail!("the node does not serve after {READY_WITHIN:?}");
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        until_listed(&mut self.child, self.port, 1)
+    }
+}
+
+/// Waits until a process serves, and knows so many brokers.
+pub(crate) fn until_listed(child: &mut Child, port: u16, brokers: u32) -> Result<()> {
+    let deadline = Instant::now() + READY_WITHIN;
+    while listed_brokers(port) < brokers {
+        if let Some(status) = child.try_wait().context("watching the node")? {
+            bail!("the node ended with {status} while it started");
         }
-        Ok(())
+        if Instant::now() > deadline {
+            bail!("the node does not serve after {READY_WITHIN:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Asks a process to stop, which it must do soon and with exit code zero.
+pub(crate) fn stop(child: &mut Child) -> Result<()> {
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    if !asked.context("running kill")?.success() {
+        bail!("the node is not there to be stopped");
+    }
+    match wait(child, STOPPED_WITHIN)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => bail!("the node ended with {status} after SIGTERM"),
+        None => bail!("the node did not stop within {STOPPED_WITHIN:?} of SIGTERM"),
     }
 }
 
@@ -120,8 +130,8 @@ fn free_ports() -> Result<(u16, u16)> {
     Ok((first.local_addr()?.port(), second.local_addr()?.port()))
 }
 
-/// Asks for metadata, version 0, and sees whether the answer lists a broker.
-fn lists_a_broker(port: u16) -> bool {
+/// Asks for metadata, version 0, and sees how many brokers the answer lists.
+fn listed_brokers(port: u16) -> u32 {
     const REQUEST: [u8; 18] = [
         0, 0, 0, 14, // length
         0, 3, 0, 0, // Metadata, version 0
@@ -138,5 +148,10 @@ fn lists_a_broker(port: u16) -> bool {
         stream.read_exact(&mut answer)?;
         Ok(answer)
     };
-    ask().is_ok_and(|answer| answer[4..8] == REQUEST[8..12] && answer[8..12] != [0; 4])
+    match ask() {
+        Ok([_, _, _, _, correlation_id @ .., a, b, c, d]) if correlation_id == REQUEST[8..12] => {
+            u32::from_be_bytes([a, b, c, d])
+        }
+        _ => 0,
+    }
 }

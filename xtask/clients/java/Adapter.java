@@ -78,7 +78,8 @@ public class Adapter {
         int partition = request.path("partition").asInt();
         switch (request.get("op").asText()) {
             case "create_topic":
-                NewTopic wanted = new NewTopic(topic, request.get("partitions").asInt(), (short) 1);
+                short replicas = (short) request.get("replication_factor").asInt();
+                NewTopic wanted = new NewTopic(topic, request.get("partitions").asInt(), replicas);
                 Map<String, String> configs = new HashMap<>();
                 request.get("configs").properties()
                         .forEach(entry -> configs.put(entry.getKey(), entry.getValue().asText()));

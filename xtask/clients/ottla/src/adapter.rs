@@ -68,7 +68,8 @@ impl Adapter {
 
     async fn create_topic(&self, topic: &str, request: &Value) -> Result<Value> {
         let partitions: i32 = small(&request["partitions"])?;
-        let mut wanted = NewTopic::new(topic).partitions(partitions).replication_factor(1);
+        let replicas = i16::try_from(small(&request["replication_factor"])?)?;
+        let mut wanted = NewTopic::new(topic).partitions(partitions).replication_factor(replicas);
         for (key, value) in request["configs"].as_object().context("configs")? {
             let value = value.as_str().context("a config's value")?;
             wanted = wanted.config(key, value);

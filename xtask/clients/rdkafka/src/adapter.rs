@@ -89,7 +89,8 @@ impl Adapter {
 
     fn create_topic(&self, topic: &str, request: &Value) -> Result<Value> {
         let partitions = partition(&request["partitions"])?;
-        let mut wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let replication = TopicReplication::Fixed(partition(&request["replication_factor"])?);
+        let mut wanted = NewTopic::new(topic, partitions, replication);
         for (key, value) in request["configs"].as_object().context("configs")? {
             wanted = wanted.set(key, value.as_str().context("a config's value")?);
         }
