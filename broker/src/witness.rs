@@ -49,6 +49,13 @@ pub enum Event<'a> {
         /// The replica's leader epoch, which a follower's batch may be older than.
         leader_epoch: LeaderEpoch,
     },
+    /// The log's end is about to be cut off. A process that dies over it cannot say how far it has
+    /// come: from here on nothing counts as synced any more.
+    Truncating {
+        /// From where it may be gone: nothing before that is touched but for the batch that holds
+        /// it.
+        from: Offset,
+    },
     /// The log's end was cut off.
     Truncated {
         /// Where it ends now.

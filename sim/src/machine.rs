@@ -104,6 +104,8 @@ struct Life {
 #[derive(Default)]
 struct Process {
     serves: AtomicBool,
+    /// It was told to stop.
+    is_to_stop: AtomicBool,
     stop: Notify,
 }
 
@@ -351,6 +353,7 @@ impl Machine {
     pub async fn stop(&self) -> Result<()> {
         let Some(process) = self.life().process.clone() else { return Ok(()) };
         self.note("stop");
+        process.is_to_stop.store(true, Ordering::SeqCst);
         process.stop.notify_one();
         let ended = async {
             while self.is_running() {
@@ -401,6 +404,13 @@ impl Machine {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.life().process.is_some()
+    }
+
+    /// Whether there is a process that was told to stop, and hasn't yet.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        let process = self.life().process.clone();
+        process.is_some_and(|process| process.is_to_stop.load(Ordering::SeqCst))
     }
 
     /// Whether the process takes requests.

@@ -21,11 +21,15 @@ pub mod wipe;
 use std::time::Duration;
 
 use anyhow::Result;
+use futures_util::future::join_all;
 use madsim::rand::{Rng, thread_rng};
 use protocol::BrokerId;
 use tokio::time::{Instant, sleep};
 
 use crate::{machine::Machine, world::World};
+
+/// A process is dead at once, and buried a little later.
+const BURIAL: Duration = Duration::from_millis(2);
 
 /// One thing that can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,11 +184,15 @@ impl Chaos {
         )
     }
 
-    /// Whether a process ends without having said so.
+    /// Whether a process ends, or may end, without having said so. One whose disk is full ends by
+    /// itself, or is killed.
     #[must_use]
     pub fn is_unclean_stop(self) -> bool {
-        let is_kill = matches!(self, Self::Kill | Self::KillWhileStarting | Self::KillWithinChange);
-        is_kill || self.loses_unsynced()
+        let is_kill = matches!(
+            self,
+            Self::Kill | Self::KillWhileStarting | Self::KillWithinChange | Self::FullDisk
+        );
+        is_kill || self.loses_unsynced() || self.loses_synced()
     }
 
     /// Whether a machine may lose what it had synced.
@@ -218,12 +226,20 @@ pub async fn heal(world: &World) -> Result<()> {
     for machine in world.machines() {
         machine.recover();
     }
-    // A process is dead at once, and buried a little later.
-    sleep(Duration::from_millis(2)).await;
+    sleep(BURIAL).await;
     for machine in world.machines().iter().filter(|machine| !machine.is_running()) {
         machine.start();
     }
+    // Whoever told these to stop may be gone, and they may need the others to stop in good order.
+    let stopping = world.machines().iter().filter(|machine| machine.is_stopping());
+    join_all(stopping.map(restart_stopping)).await;
     world.until_all_serve().await
+}
+
+async fn restart_stopping(machine: &Machine) {
+    restart::stop_or_kill(machine).await;
+    sleep(BURIAL).await;
+    machine.start();
 }
 
 /// A machine to pick on: half of the time somebody who plays a role, otherwise anybody.

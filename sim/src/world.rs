@@ -20,7 +20,6 @@ use crate::{
     cast::Cast,
     door::{SeededEntropy, SkewedClock},
     machine::{Machine, configuration},
-    nemesis::budget::Loss,
     net::Network,
     observer::Observer,
     shape::{BROKER_PORT, NodeShape, Shape, address_of},
@@ -47,7 +46,7 @@ pub struct World {
     shape: Arc<Shape>,
     machines: Arc<[Machine]>,
     /// Whose loss has to be made good first before another may lose what it hadn't synced.
-    loss: Arc<Mutex<Option<Loss>>>,
+    loss: Arc<Mutex<Option<BrokerId>>>,
 }
 
 impl World {
@@ -193,8 +192,8 @@ impl World {
         }
     }
 
-    /// The last machine that lost something.
-    pub(crate) fn loss(&self) -> MutexGuard<'_, Option<Loss>> {
+    /// The machine that lost something, until that's made good.
+    pub(crate) fn loss(&self) -> MutexGuard<'_, Option<BrokerId>> {
         self.loss.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-const SEEDS: RangeInclusive<u64> = 1..=50;
+const SEEDS: RangeInclusive<u64> = 1..=200;
 const SEEDS_QUICK: RangeInclusive<u64> = 1..=5;
 
 /// What the client library promises is promised over this many seeds.

@@ -141,6 +141,11 @@ impl State {
     /// Cuts the log, and rebuilds from what is left of it what is known of producers.
     pub(super) fn cut(&mut self, cut: Cut, now: Timestamp) -> Result<(), storage::Error> {
         let start = self.log.log_start_offset();
+        let from = match cut {
+            Cut::To(offset) => offset,
+            Cut::StartAnewAt(_) => start,
+        };
+        self.sight.saw(&Event::Truncating { from });
         match cut {
             Cut::To(offset) => {
                 self.log.truncate_to(offset, now)?;

@@ -2,7 +2,7 @@
 //! there for good, on the leader and on every replica that may become one.
 //!
 //! An acknowledgement is given by a leader whose log has the batch below the high watermark; where
-//! every batch is to be synced first, it is durable on all in-sync replicas by then. From then on
+//! every batch is to be synced first, it is durable by then on all that may lead. From then on
 //! every new leader has it, and so has every broker in the ISR or the ELR that runs. A machine that
 //! is down has lost nothing; a process that isn't registered yet can't lead. Only a dangerous
 //! election within the budget (`observer::losses`) excuses a loss.
@@ -24,7 +24,7 @@ const L1: &str = "L1";
 pub(crate) fn check(scene: &Scene<'_>) -> Verdict {
     let Scene { model, of, broker, partition, replica, .. } = scene;
     match scene.event {
-        Event::Acknowledged { end, acks: Acks::All, leader_epoch, isr, .. } => {
+        Event::Acknowledged { end, acks: Acks::All, leader_epoch, .. } => {
             let batch = replica.log.before(*end);
             demand!(
                 *end <= replica.log.end() && batch.is_none_or(|batch| batch.end == *end),
@@ -34,11 +34,12 @@ pub(crate) fn check(scene: &Scene<'_>) -> Verdict {
             if !partition.counts(*leader_epoch) || !scene.is_synced() {
                 return Ok(());
             }
-            for member in isr.iter() {
-                let Some(other) = partition.replicas.get(member) else { continue };
+            // Of those that the leader takes to be in sync, one may have lost its disk since it
+            // fetched. It isn't in sync any more once it is back, and the leader hears of it late.
+            for (member, other) in model.candidates(partition) {
                 let synced_end = other.synced_end.max(other.recovered_end);
                 demand!(
-                    !other.is_open || synced_end >= *end,
+                    synced_end >= *end,
                     L1,
                     "broker {broker} acknowledges offsets before {end}, and broker {member} has \
                      synced only those before {synced_end}"
@@ -146,6 +147,22 @@ mod tests {
         let mut story = Story::synced_first();
         story.append(1, 5).sync(1, 5).replicate_to_all().sync(2, 5).acknowledge(1, 5);
         assert_eq!(story.violated(), Some("L1"), "broker 3 hasn't synced it");
+    }
+
+    #[test]
+    fn who_lost_its_disk_after_it_fetched_need_not_have_what_it_is_counted_for() {
+        let mut story = Story::synced_first();
+        story.append(1, 5).sync(1, 5);
+        for follower in [2, 3] {
+            story.replicate(follower).sync(follower, 5).fetched(1, follower);
+        }
+        // The leader hears of the fetches late, and later still of what became of broker 2.
+        story.wipe(2).opens(2).decide(&[1, 3], None).register(2);
+        story.claim_high_watermark(1, 5).acknowledge(1, 5);
+        assert_eq!(story.violated(), None);
+
+        story.decide(&[1, 2, 3], None);
+        assert_eq!(story.violated(), Some("L1"), "it is in sync again, and has nothing");
     }
 
     #[test]

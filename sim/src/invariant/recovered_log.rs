@@ -2,7 +2,7 @@
 //!
 //! S1: every batch there is whole, the log ends where its node says, and it is what was written, up
 //! to somewhere; a process that died took nothing with it that was committed. S2: whatever the node
-//! called synced is there after a power loss.
+//! called synced is there after a power loss, but for what it was about to cut off itself.
 //!
 //! Where a disk is damaged on purpose, whoever does it says so, and that machine isn't asked any more.
 //! `correctness.md` 4.5; museum S1 and S2.
@@ -93,6 +93,28 @@ mod tests {
         let mut story = Story::new();
         story.append(1, 5).append(1, 2).sync(1, 7).lose_power(1, 5).opens(1);
         assert_eq!(story.violated(), Some("S2"));
+    }
+
+    #[test]
+    fn what_was_synced_may_be_cut_off_by_a_process_that_dies_over_it() {
+        for left in [5, 7] {
+            let mut story = Story::new();
+            story.append(1, 5).append(1, 2).sync(1, 7).begin_truncation(1, 5);
+            story.kill(1).forget(1, left).opens(1);
+            assert_eq!(story.violated(), None, "cut, or not yet: {left} are left");
+        }
+        let mut story = Story::new();
+        story.append(1, 3).append(1, 2).append(1, 2).sync(1, 7).begin_truncation(1, 5);
+        story.lose_power(1, 3).opens(1);
+        assert_eq!(story.violated(), Some("S2"), "what comes before the cut stays");
+    }
+
+    #[test]
+    fn what_is_committed_is_never_cut_off() {
+        let mut story = Story::new();
+        story.append(1, 5).replicate_to_all().begin_truncation(1, 0);
+        story.kill(1).forget(1, 0).opens(1);
+        assert_eq!(story.violated(), Some("S1"));
     }
 
     #[test]

@@ -11,9 +11,16 @@ pub(super) async fn strike(on: &Machine) -> Result<()> {
     if on.is_alone() {
         on.until_it_serves().await?;
         on.stop().await?;
-    } else if on.serves() && on.stop().await.is_err() {
-        on.kill();
+    } else if on.serves() {
+        stop_or_kill(on).await;
     }
     start_later(on).await;
     Ok(())
+}
+
+/// Stops the node in good order, or lets it go on stopping; kills it if that takes too long.
+pub(super) async fn stop_or_kill(on: &Machine) {
+    if on.stop().await.is_err() {
+        on.kill();
+    }
 }

@@ -86,7 +86,7 @@ impl Storm {
         let on = victim(world).clone();
         let needs_one = chaos.needs_the_process() && chaos != Chaos::WidePowerLoss;
         let hold = if needs_one { Some(on.take_hold()?) } else { None };
-        if !budget::allows(world, chaos, &on, self.flush) {
+        if !budget::allows(world, chaos, &on, hold.as_ref(), self.flush) {
             return None;
         }
         let world = world.clone();

@@ -450,6 +450,7 @@ impl Model {
                     coverage.reach_if(leader_epoch < decided_epoch, place::ZOMBIE_APPENDS);
                 }
             }
+            Event::Truncating { from } => replica.unsync(from),
             Event::Truncated { log_end_offset } => {
                 let before = replica.log.clone();
                 replica.truncate(log_end_offset);

@@ -122,11 +122,16 @@ impl Replica {
         }
     }
 
+    /// What is behind an offset may be cut off from now on, and need not survive anything.
+    pub(crate) fn unsync(&mut self, from: Offset) {
+        self.synced_end = self.synced_end.min(from);
+        self.recovered_end = self.recovered_end.min(from);
+    }
+
     pub(crate) fn truncate(&mut self, end: Offset) {
         self.log.truncate(end);
         self.last_by_producer = producers_of(&self.log);
-        self.synced_end = self.synced_end.min(end);
-        self.recovered_end = self.recovered_end.min(end);
+        self.unsync(end);
         self.high_watermark = self.high_watermark.min(end);
     }
 

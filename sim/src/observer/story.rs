@@ -545,6 +545,11 @@ impl Story {
         self.saw(broker, &Event::Served { from, up_to, leader_epoch })
     }
 
+    /// A replica is about to cut its log, and may not live to say that it has.
+    pub(crate) fn begin_truncation(&mut self, broker: i32, from: i64) -> &mut Self {
+        self.saw(broker, &Event::Truncating { from: Offset(from) })
+    }
+
     pub(crate) fn truncate(&mut self, broker: i32, end: i64) -> &mut Self {
         self.saw(broker, &Event::Truncated { log_end_offset: Offset(end) })
     }

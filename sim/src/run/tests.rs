@@ -1,10 +1,19 @@
-use crate::shape::Shape;
+use std::time::Duration;
+
+use crate::{nemesis, shape::Shape};
 use futures_util::future::LocalBoxFuture;
+use tokio::time::sleep;
 
 use super::*;
 
-fn playing(play: fn(World) -> LocalBoxFuture<'static, Result<()>>) -> Result<Outcome> {
-    let scenario = Box::leak(Box::new(Scenario::new("a_test", Shape::single, play)));
+type Play = fn(World) -> LocalBoxFuture<'static, Result<()>>;
+
+fn playing(play: Play) -> Result<Outcome> {
+    playing_on(Shape::single, play)
+}
+
+fn playing_on(shape: fn() -> Shape, play: Play) -> Result<Outcome> {
+    let scenario = Box::leak(Box::new(Scenario::new("a_test", shape, play)));
     run(Plan { scenario, seed: 1, bug: None }).map_err(|failure| failure.error)
 }
 
@@ -29,4 +38,26 @@ fn a_panic_of_any_task_fails_the_run() {
 fn a_run_that_hangs_fails() {
     let failed = playing(|_| Box::pin(std::future::pending())).unwrap_err();
     assert!(failed.to_string().starts_with("panic: "), "{failed}");
+}
+
+#[test]
+fn a_node_that_was_stopping_serves_when_all_is_healed() {
+    let three = || Shape::combined(3);
+    let healed = playing_on(three, |world| {
+        Box::pin(async move {
+            world.start().await?;
+            let machine = world.machines()[1].clone();
+            let operator = tokio::spawn({
+                let machine = machine.clone();
+                async move { machine.stop().await }
+            });
+            sleep(Duration::from_millis(1)).await;
+            operator.abort();
+            anyhow::ensure!(machine.is_stopping(), "it stopped at once, which shows nothing");
+            nemesis::heal(&world).await?;
+            anyhow::ensure!(machine.serves(), "it doesn't serve");
+            Ok(())
+        })
+    });
+    healed.unwrap();
 }

@@ -2,7 +2,10 @@
 //! must be in sync, and writes to it meanwhile: each record says of which of those topics it was
 //! meant to be.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -11,7 +14,7 @@ use client::{
     admin::ConfigChange,
 };
 use madsim::rand::{Rng, thread_rng};
-use protocol::{ErrorCode, PartitionIndex, TopicName, TopicPartition};
+use protocol::{ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
@@ -76,22 +79,27 @@ async fn churn(world: World, curtain: Curtain) -> Result<Ashes> {
     let cluster = world.client().await?;
     let admin = Admin::new(cluster.clone());
     let mut generation = 0;
-    let mut exists = false;
-    while !curtain.has_fallen() || !exists {
-        if !exists && create(&admin).await {
+    let mut ids = BTreeSet::new();
+    let mut present = None;
+    while !curtain.has_fallen() || present.is_none() {
+        // A broker that lags may still show an earlier one.
+        if present.is_none()
+            && let Some(id) = create(&admin).await.filter(|id| ids.insert(*id))
+        {
             generation += 1;
-            exists = true;
+            present = Some(id);
             world.trace.note(format_args!("topic {NAME} number {generation} is there"));
         }
-        if exists {
+        if let Some(id) = present {
             write_some(&cluster, generation).await;
             if !curtain.has_fallen() && thread_rng().gen_bool(0.5) {
                 change_minimum(&admin).await;
             } else if !curtain.has_fallen() {
-                exists = !delete(&admin).await;
+                until_deleted(&admin, id).await;
+                present = None;
             }
         }
-        sleep(Duration::from_millis(thread_rng().gen_range(50..3_000))).await;
+        pause().await;
     }
     let first = TopicPartition { topic: TopicName::from(NAME), partition: PartitionIndex(0) };
     let log = read_everything(&cluster, std::slice::from_ref(&first)).await?;
@@ -101,27 +109,36 @@ async fn churn(world: World, curtain: Curtain) -> Result<Ashes> {
     Ok(Ashes { generation, found: found.collect() })
 }
 
-/// Whether it's there now.
-async fn create(admin: &Admin) -> bool {
-    let topic = small_topic(NAME, 1, Flush::Sometime);
-    match admin.create_topics(&[topic], false).await {
-        Ok(results) => results.values().all(|result| match result {
-            Ok(()) => true,
-            Err(error) => error.code() == Some(ErrorCode::TopicAlreadyExists),
-        }),
-        Err(_) => false,
+/// The id of the topic that is there now; none if that can't be told.
+async fn create(admin: &Admin) -> Option<TopicId> {
+    let name = TopicName::from(NAME);
+    let results =
+        admin.create_topics(&[small_topic(NAME, 1, Flush::Sometime)], false).await.ok()?;
+    match &results[&name] {
+        Ok(()) => {}
+        Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => {}
+        Err(_) => return None,
+    }
+    admin.describe_topic(&name).await.ok()?.id
+}
+
+/// Deletes one topic of that name, and asks again until it's known to be gone.
+///
+/// It's named by its id (KIP-516): a broker goes on passing on what its client has given up and
+/// asked of another one, and a name would come to mean the next topic by then.
+async fn until_deleted(admin: &Admin, id: TopicId) {
+    loop {
+        let answered = admin.delete_topics_by_id(&[id]).await;
+        match answered.map(|mut results| results.remove(&id)) {
+            Ok(Some(Ok(()))) => return,
+            Ok(Some(Err(error))) if error.code() == Some(ErrorCode::UnknownTopicId) => return,
+            _ => pause().await,
+        }
     }
 }
 
-/// Whether it's gone now.
-async fn delete(admin: &Admin) -> bool {
-    match admin.delete_topics(&[TopicName::from(NAME)]).await {
-        Ok(results) => results.values().all(|result| match result {
-            Ok(()) => true,
-            Err(error) => error.code() == Some(ErrorCode::UnknownTopicOrPartition),
-        }),
-        Err(_) => false,
-    }
+async fn pause() {
+    sleep(Duration::from_millis(thread_rng().gen_range(50..3_000))).await;
 }
 
 async fn change_minimum(admin: &Admin) {
