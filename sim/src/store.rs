@@ -17,6 +17,10 @@ use std::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use store::{Batch, Durability, Entry, Error, Operation, Order, Store, Stores};
 
+/// What RocksDB says when its timer refuses a task, and how often to try again.
+const TIMER_AT_WORK: &str = "Failed to register periodic task";
+const OPENINGS_MAX: u32 = 1000;
+
 /// Opens stores that can crash.
 #[derive(Debug)]
 pub struct SimStores {
@@ -80,6 +84,22 @@ impl SimStores {
     }
 }
 
+impl SimStores {
+    /// RocksDB's timer is a thread of the real world, with that one's clock. It refuses what is added
+    /// by a clock that is behind, as ours is, while it is at work: which it isn't for long.
+    fn open_base(&self, place: &Path) -> Result<Arc<dyn Store>, Error> {
+        for _ in 0..OPENINGS_MAX {
+            match self.inner.open(place) {
+                Err(Error::Open { reason, .. }) if reason.contains(TIMER_AT_WORK) => {
+                    std::thread::yield_now();
+                }
+                opened => return opened,
+            }
+        }
+        self.inner.open(place)
+    }
+}
+
 impl Stores for SimStores {
     fn open(&self, path: &Path) -> Result<Arc<dyn Store>, Error> {
         let volume = Arc::clone(locked(&self.volumes).entry(path.to_owned()).or_default());
@@ -88,7 +108,7 @@ impl Stores for SimStores {
             if volume.base.is_some() {
                 return Err(Error::InUse { path: path.to_owned() });
             }
-            volume.base = Some(self.inner.open(&self.place(path))?);
+            volume.base = Some(self.open_base(&self.place(path))?);
             volume.make_durable()?;
             volume.openings += 1;
             volume.openings
