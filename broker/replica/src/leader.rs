@@ -50,7 +50,11 @@ impl Leader {
     /// fetched stays known.
     pub(crate) fn reassign(&mut self, assignment: &Assignment) {
         assert!(assignment.isr.contains(&self.local), "a leader is in sync with itself");
-        self.isr = assignment.isr.iter().copied().collect();
+        let isr: BTreeSet<_> = assignment.isr.iter().copied().collect();
+        for dropped in self.isr.difference(&isr) {
+            self.followers.entry(*dropped).and_modify(|follower| follower.may_return = false);
+        }
+        self.isr = isr;
         self.proposed_isr = None;
         let known = std::mem::take(&mut self.followers);
         self.followers = assignment

@@ -14,6 +14,9 @@ pub(super) struct Follower {
     last_fetch: Option<LastFetch>,
     /// When it last had everything that the leader had at that moment.
     caught_up_at: Option<Duration>,
+    /// It has fetched since it was last dropped from those in sync. Who is silent has nothing new to
+    /// say for itself, even where the high watermark has stood still since.
+    pub(super) may_return: bool,
     /// It keeps up and isn't in sync yet: the high watermark waits for it, so that it can join.
     pub(super) is_awaited: bool,
 }
@@ -48,6 +51,7 @@ impl Follower {
             last.map(|last| last.at)
         };
         self.is_awaited = caught_up_at.is_some();
+        self.may_return = true;
         self.caught_up_at = self.caught_up_at.max(caught_up_at);
         self.last_fetch = Some(LastFetch { at: now, leader_end_offset });
         self.broker_epoch = broker_epoch;

@@ -83,8 +83,8 @@ impl Leader {
 
     /// Whether a follower may become in sync: it has all that is committed, the beginning of this
     /// epoch with it, for the high watermark of a new leader may be behind (KAFKA-7128); it has
-    /// said so in this epoch; and its broker is in service, in the registration in which it
-    /// fetched (KIP-841, KIP-903).
+    /// said so in this epoch, and since it was dropped; and its broker is in service, in the
+    /// registration in which it fetched (KIP-841, KIP-903).
     pub(crate) fn may_join(
         &self,
         broker: BrokerId,
@@ -95,6 +95,7 @@ impl Leader {
         let Some(end) = follower.log_end_offset else { return false };
         !self.isr.contains(&broker)
             && self.proposed_isr.is_none()
+            && follower.may_return
             && end >= high_watermark
             && (end >= self.epoch_start || bug!(R8))
             && !self.is_ineligible(broker, active)

@@ -411,6 +411,24 @@ fn the_high_watermark_waits_for_who_is_about_to_join_but_not_for_ever() {
 }
 
 #[test]
+fn who_was_dropped_for_its_silence_returns_by_a_fetch_alone() {
+    let mut replica = leader(2, &[1, 2]);
+    let _ = replica.brokers_changed(active(&[(1, 1), (2, 1)]));
+    replica.follower_fetched(OTHERS[0], BrokerEpoch(1), Offset(0), at(10)).unwrap();
+    produce(&mut replica, plain(5), Acks::All).unwrap();
+    assert_eq!(wanted(&replica, 200), Some(vec![1]));
+    let dropped = Assignment { partition_epoch: PartitionEpoch(2), ..assignment(1, LOCAL, &[1]) };
+    let _ = replica.assign(&dropped, at(200));
+    // Too few are in sync, so nothing was committed that it lacks; but nobody knows where it is.
+    assert_eq!(replica.high_watermark(), Offset(0));
+    assert!(!replica.may_anyone_join_isr());
+    assert_eq!(wanted(&replica, 201), None);
+    replica.follower_fetched(OTHERS[0], BrokerEpoch(1), Offset(0), at(210)).unwrap();
+    assert!(replica.may_join_isr(OTHERS[0]));
+    assert_eq!(wanted(&replica, 210), Some(vec![1, 2]));
+}
+
+#[test]
 fn a_refusal_counts_for_the_proposal_that_it_answers() {
     let mut replica = leader(1, &[1]);
     let _ = replica.isr_proposed([LOCAL, OTHERS[0]].into()).unwrap();
