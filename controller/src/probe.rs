@@ -6,6 +6,10 @@
 //! registration is fenced at once. Whatever else comes of it, an answer, silence or no way there, says
 //! nothing of the process, and the session's timeout decides.
 //!
+//! A process that dies closes its sockets one after the other, often the one it listens at after the
+//! one whose end is noticed here. So a connection that comes about is watched for a moment: somebody
+//! who lives keeps it, and one that breaks is tried again.
+//!
 //! A new active controller probes every broker that it hasn't heard of, and from then on those that
 //! miss their heartbeats.
 
@@ -24,8 +28,9 @@ use metadata::{
 };
 use protocol::{BrokerEpoch, BrokerId};
 use tokio::{
+    io::AsyncReadExt as _,
     sync::mpsc,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -39,8 +44,11 @@ pub(crate) const BREAKS_MAX: usize = 1024;
 /// How many probes are under way at a time.
 const PROBES_MAX: usize = 128;
 
-/// How long a connection may take. One that is refused is refused at once.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a place is asked for. One that refuses does so at once.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Before a connection that broke is tried again: a process may live, and want no more of them.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How many heartbeats a broker may miss before it's probed.
 const HEARTBEATS_MISSED: u32 = 2;
@@ -64,8 +72,8 @@ pub(crate) struct Prober {
 /// What a probe has found.
 struct Probed {
     whom: Registered,
-    began: Instant,
-    is_gone: bool,
+    /// When connections were tried that all places refused: the first of them.
+    refused: Option<Instant>,
 }
 
 type Probes = FuturesUnordered<BoxFuture<'static, Probed>>;
@@ -125,15 +133,13 @@ impl Prober {
         }
         let (net, endpoints) = (self.net.clone(), broker.endpoints.clone());
         probes.push(Box::pin(async move {
-            let began = Instant::now();
-            let is_gone = refuses(&*net, &endpoints).await;
-            Probed { whom, began, is_gone }
+            Probed { whom, refused: when_refused(&*net, &endpoints).await }
         }));
     }
 
     async fn conclude(&self, probed: &Probed) {
-        let Probed { whom: (id, epoch), began, is_gone } = *probed;
-        if !is_gone || locked(&self.sessions).was_heard_since(id, epoch, began) {
+        let Probed { whom: (id, epoch), refused: Some(tried) } = *probed else { return };
+        if locked(&self.sessions).was_heard_since(id, epoch, tried) {
             return;
         }
         tracing::info!(
@@ -143,7 +149,7 @@ impl Prober {
         let sessions = self.sessions.clone();
         let fenced = self.proposer.submit(move |image, context| {
             // It has spoken while this waited its turn.
-            if locked(&sessions).was_heard_since(id, epoch, began) {
+            if locked(&sessions).was_heard_since(id, epoch, tried) {
                 return Decision::unchanged(());
             }
             image.fence_broker(id, epoch, FenceReason::Gone, context.settings)
@@ -154,21 +160,38 @@ impl Prober {
     }
 }
 
-/// Whether nobody listens at any of the places. One that isn't reached from here says nothing.
-async fn refuses(net: &dyn Net, endpoints: &[BrokerEndpoint]) -> bool {
+/// When it was tried to connect to all the places, if nobody listens at any of them. One that isn't
+/// reached from here says nothing.
+async fn when_refused(net: &dyn Net, endpoints: &[BrokerEndpoint]) -> Option<Instant> {
+    let mut first = None;
     for endpoint in endpoints {
-        let connecting = timeout(CONNECT_TIME_MAX, net.connect(&endpoint.host, endpoint.port));
-        match connecting.await {
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-            _ => return false,
-        }
+        let tried = timeout(PROBE_TIME_MAX, when_refused_at(net, endpoint)).await.ok()?;
+        first = first.or(Some(tried));
     }
-    !endpoints.is_empty()
+    first
+}
+
+/// When it was tried to connect to a place where nobody listens, or no longer. Doesn't end while a
+/// connection is kept there.
+async fn when_refused_at(net: &dyn Net, endpoint: &BrokerEndpoint) -> Instant {
+    loop {
+        let tried = Instant::now();
+        match net.connect(&endpoint.host, endpoint.port).await {
+            // Nothing is asked, so that nothing comes but the end.
+            Ok(mut connection) => drop(connection.read_u8().await),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return tried,
+            // It may have been reset as soon as it came about.
+            Err(_) => {}
+        }
+        sleep(RETRY_PAUSE).await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use client::net::Tcp;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use client::net::{Listener, Stream, Tcp};
 
     use super::*;
 
@@ -180,10 +203,51 @@ mod tests {
     async fn only_refused_connections_tell_that_a_process_is_gone() {
         let listener = Tcp.listen("127.0.0.1", 0).await.unwrap();
         let port = listener.local_addr().port();
-        assert!(!refuses(&Tcp, &[endpoint(port)]).await);
+        assert_eq!(when_refused(&Tcp, &[endpoint(port)]).await, None);
         drop(listener);
-        assert!(refuses(&Tcp, &[endpoint(port)]).await);
-        assert!(!refuses(&Tcp, &[]).await);
+        assert!(when_refused(&Tcp, &[endpoint(port)]).await.is_some());
+        assert_eq!(when_refused(&Tcp, &[]).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_dying_is_asked_until_it_refuses() {
+        let mut listener = Tcp.listen("127.0.0.1", 0).await.unwrap();
+        let endpoints = [endpoint(listener.local_addr().port())];
+        let dies = async move {
+            let accepted = listener.accept().await.unwrap();
+            // Whatever it said until now, it says no more.
+            let last_words = Instant::now();
+            drop(listener);
+            drop(accepted);
+            last_words
+        };
+        let (refused, last_words) = tokio::join!(when_refused(&Tcp, &endpoints), dies);
+        assert!(refused.unwrap() > last_words);
+    }
+
+    /// A machine on which the listener closes while the first connection comes about.
+    #[derive(Debug, Default)]
+    struct Closing {
+        has_closed: AtomicBool,
+    }
+
+    impl Net for Closing {
+        fn listen(&self, _: &str, _: u16) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
+            unreachable!("probes don't listen")
+        }
+
+        fn connect(&self, _: &str, _: u16) -> BoxFuture<'static, io::Result<Stream>> {
+            let error = match self.has_closed.swap(true, Ordering::Relaxed) {
+                false => io::ErrorKind::ConnectionReset,
+                true => io::ErrorKind::ConnectionRefused,
+            };
+            Box::pin(async move { Err(error.into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_reset_at_once_says_nothing_yet() {
+        assert!(when_refused(&Closing::default(), &[endpoint(9092)]).await.is_some());
     }
 
     #[tokio::test]
@@ -191,6 +255,6 @@ mod tests {
         let gone = Tcp.listen("127.0.0.1", 0).await.unwrap().local_addr().port();
         let listener = Tcp.listen("127.0.0.1", 0).await.unwrap();
         let endpoints = [endpoint(gone), endpoint(listener.local_addr().port())];
-        assert!(!refuses(&Tcp, &endpoints).await);
+        assert_eq!(when_refused(&Tcp, &endpoints).await, None);
     }
 }
