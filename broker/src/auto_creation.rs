@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use protocol::{
-    Message, TopicName,
-    api::create_topics::{CreatableTopic, CreateTopicsRequest},
+    ErrorCode, Message, TopicName,
+    api::create_topics::{
+        CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+    },
 };
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -49,17 +51,35 @@ pub(crate) async fn create_missing(broker: &Broker, context: &RequestContext, na
     let version = *CreateTopicsRequest::VERSIONS.end();
     let creation = async {
         match broker.forward(context, &request, version).await {
-            Ok(_) => {
+            Ok(response) => {
+                let created = created(response);
                 let all = |image: &metadata::ClusterImage| {
-                    missing.iter().all(|name| image.topics().get(name.as_str()).is_some())
+                    created.iter().all(|name| image.topics().get(name.as_str()).is_some())
                 };
                 broker.until_image_shows(all).await;
-                info!(topics = ?missing, "created on demand");
+                if !created.is_empty() {
+                    info!(topics = ?created, "created on demand");
+                }
             }
             Err(error) => warn!(topics = ?missing, %error, "could not be created on demand"),
         }
     };
     let _created_in_time = timeout(WAIT_MAX, creation).await;
+}
+
+/// Those that are there now. Why others aren't, the answer to their client has no place for.
+fn created(response: CreateTopicsResponse) -> Vec<TopicName> {
+    let mut created = Vec::new();
+    for CreatableTopicResult { name, error_code, error_message, .. } in response.topics {
+        match error_code {
+            ErrorCode::None | ErrorCode::TopicAlreadyExists => created.push(name),
+            error => {
+                let reason = error_message.unwrap_or_default();
+                warn!(topic = %name, %error, reason, "could not be created on demand");
+            }
+        }
+    }
+    created
 }
 
 fn may_create(broker: &Broker, context: &RequestContext, name: &TopicName) -> bool {

@@ -25,6 +25,7 @@ mod producer_ids;
 mod replication;
 mod server;
 mod topic_config;
+mod warnings;
 pub mod witness;
 
 pub use doors::Doors;

@@ -24,6 +24,7 @@ use crate::{
     broker::Broker,
     config::BrokerConfig,
     controller_channel::{ChannelError, ChannelTimeouts, ControllerChannel},
+    warnings::Warnings,
 };
 
 /// Between two heartbeats while the broker isn't in service yet, unless its image changes: every
@@ -42,12 +43,6 @@ const LEAVING_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a broker that's about to stop looks for a controller that lets it go. There may be none
 /// any more: the whole cluster is stopped.
 const UNHEARD_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// What passes within this time isn't told to anybody: elections do.
-const WARNING_DELAY: Duration = Duration::from_secs(1);
-
-/// How often the operator is told of what goes on failing.
-const WARNING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What this process tells the controller of itself.
 #[derive(Clone, Debug)]
@@ -301,6 +296,13 @@ impl Lifecycle {
                 "the controllers belong to another cluster than this node, which was formatted for \
                  {cluster_id}: look at controller.quorum.bootstrap.servers and log.dirs"
             ),
+            ErrorCode::UnsupportedVersion => format!(
+                "the cluster has finalized features that this version of ottla lacks: it has {} \
+                 {} to {}, and `ottla cluster` tells which one the cluster has",
+                MetadataVersion::FEATURE,
+                MetadataVersion::MIN,
+                MetadataVersion::LATEST
+            ),
             ErrorCode::NotController => "no controller is active yet".to_owned(),
             other => other.to_string(),
         }
@@ -325,28 +327,6 @@ impl Lifecycle {
             previous_broker_epoch: previous_epoch,
             ..BrokerRegistrationRequest::default()
         }
-    }
-}
-
-/// Tells when a warning is due of what fails again and again.
-#[derive(Debug, Default)]
-struct Warnings {
-    next: Option<Instant>,
-}
-
-impl Warnings {
-    fn are_due(&mut self) -> bool {
-        let next = *self.next.get_or_insert_with(|| Instant::now() + WARNING_DELAY);
-        let due = Instant::now() >= next;
-        if due {
-            self.next = Some(Instant::now() + WARNING_INTERVAL);
-        }
-        due
-    }
-
-    /// It succeeded.
-    fn end(&mut self) {
-        self.next = None;
     }
 }
 
@@ -379,22 +359,4 @@ fn is_final(error: ErrorCode) -> bool {
             | ErrorCode::UnsupportedVersion
             | ErrorCode::InvalidRequest
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_fails_again_and_again_is_told_now_and_then() {
-        let mut warnings = Warnings::default();
-        assert!(!warnings.are_due());
-        sleep(WARNING_DELAY).await;
-        assert!(warnings.are_due());
-        assert!(!warnings.are_due());
-        sleep(WARNING_INTERVAL).await;
-        assert!(warnings.are_due());
-        warnings.end();
-        assert!(!warnings.are_due());
-    }
 }

@@ -102,7 +102,9 @@ impl Partition {
     ) -> Result<Append, RefusedBatch> {
         if self.log_dir.is_almost_full() {
             // Reading, replicating and deleting go on: that is how space comes back.
-            return Err(ErrorCode::KafkaStorageError.into());
+            let message =
+                "The disk of this broker is almost full: nothing is taken until it has space.";
+            return Err(RefusedBatch::new(ErrorCode::KafkaStorageError, message));
         }
         let config = Arc::clone(&self.state().config);
         let batch = ProducedBatch::check(batch, &config, zstd_allowed, now)?;

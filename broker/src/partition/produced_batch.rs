@@ -40,7 +40,7 @@ pub(crate) struct RefusedBatch {
 }
 
 impl RefusedBatch {
-    fn new(error: ErrorCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(error: ErrorCode, message: impl Into<String>) -> Self {
         Self { error, message: Some(message.into()) }
     }
 }

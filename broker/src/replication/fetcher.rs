@@ -14,7 +14,7 @@ use std::{
 
 use client::{Connection, ConnectionOptions};
 use protocol::{
-    BrokerId, ErrorCode, LeaderEpoch,
+    BrokerId, ErrorCode, LeaderEpoch, Message as _,
     api::fetch::{FetchRequest, FetchResponse, PartitionData, ReplicaState},
 };
 use tokio::time::{Instant, timeout};
@@ -24,14 +24,16 @@ use super::{Key, roster::Roster, session::Session};
 use crate::{
     broker::Broker,
     partition::{FollowerFetch, Partition, Taken},
+    warnings::Warnings,
 };
 
 /// How long to wait after a first failure. Often it's only that the leader hears of its election
 /// later than its followers do. `replica.fetch.backoff.ms` is what it grows to.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 
-/// So many failures in a row are worth the operator's attention.
-const FAILURES_UNTIL_WARNING: u32 = 5;
+/// Since then followers name topics by their ids, and themselves with their epochs. A leader that
+/// knows no such fetch would take this one for a consumer's.
+const FETCH_VERSION_MIN: i16 = 15;
 
 /// Having appended so many bytes, the fetcher lets others of its thread have their turn.
 const TURN_BYTES: usize = 256 << 10;
@@ -45,6 +47,7 @@ pub(super) struct Fetcher {
     session: Session,
     /// In a row, of the connection or of whole fetches.
     failures: u32,
+    warnings: Warnings,
     /// Partitions that are left alone for a while.
     held_back: BTreeMap<Key, HeldBack>,
 }
@@ -76,6 +79,7 @@ impl Fetcher {
             connection,
             session,
             failures: 0,
+            warnings: Warnings::default(),
             held_back: BTreeMap::new(),
         }
     }
@@ -87,6 +91,7 @@ impl Fetcher {
             if wanted.is_empty() && next_try.is_none() {
                 self.connection = None;
                 self.session = Session::default();
+                self.warnings.end();
                 self.roster.joined().await;
             } else if wanted.is_empty() {
                 let pause = next_try.map(|at| at.saturating_duration_since(Instant::now()));
@@ -144,10 +149,11 @@ impl Fetcher {
         match answers {
             Ok(answers) => {
                 self.failures = 0;
+                self.warnings.end();
                 self.take(wanted, answers).await;
             }
             Err(reason) => {
-                if self.failures == FAILURES_UNTIL_WARNING {
+                if self.warnings.are_due() {
                     warn!(leader = %self.leader, reason, "fetching failed");
                 } else {
                     debug!(leader = %self.leader, reason, "fetching failed");
@@ -190,7 +196,12 @@ impl Fetcher {
                 connection
             }
         };
-        connection.call(request).await.map_err(|error| error.to_string())
+        let versions = FETCH_VERSION_MIN..=*FetchRequest::VERSIONS.end();
+        let answered = async {
+            let version = connection.version_within::<FetchRequest>(versions)?;
+            connection.call_at(request, version).await
+        };
+        answered.await.map_err(|error: client::Error| error.to_string())
     }
 
     async fn connect(&self) -> Result<Connection, String> {
