@@ -10,6 +10,7 @@ mod api_versions;
 mod assign_replicas_to_dirs;
 mod broker_heartbeat;
 mod broker_registration;
+mod cluster_events;
 mod create_partitions;
 mod create_topics;
 mod current_leaders;
@@ -119,6 +120,7 @@ const SERVED: &[Served] = &[
     Served::new::<controller::message::snapshot::RaftSnapshotRequest>(On::Controllers),
     Served::new::<controller::metadata_poll::MetadataPollRequest>(On::Controllers),
     Served::new::<controller::founding::VoterIdentityRequest>(On::Controllers),
+    Served::new::<controller::events::ClusterEventsRequest>(On::Both),
 ];
 
 /// Starts a request: decodes it, does what has to be done in order, and says how it is answered.
@@ -165,6 +167,7 @@ impl Incoming {
         if let Err(error) = self.header.finish(&mut self.body, version >= served.flexible_from) {
             return close(format!("no request header: {error}"));
         }
+        self.broker.metrics.requests.count(served.key);
         self.route(served.key)
     }
 
@@ -192,6 +195,7 @@ impl Incoming {
             ApiKey::RaftSnapshot => Box::pin(self.answer(quorum::snapshot)),
             ApiKey::MetadataPoll => Box::pin(self.answer(metadata_poll::handle)),
             ApiKey::VoterIdentity => Box::pin(self.answer(quorum::identity)),
+            ApiKey::ClusterEvents => Box::pin(self.answer(cluster_events::handle)),
             ApiKey::IncrementalAlterConfigs => {
                 Box::pin(self.answer(incremental_alter_configs::handle))
             }

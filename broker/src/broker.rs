@@ -32,6 +32,7 @@ use crate::{
     doors::Doors,
     fetch_session::FetchSessions,
     log_dirs::LogDirs,
+    metrics::Metrics,
     partitions::Partitions,
     producer_ids::ProducerIds,
     server::{
@@ -71,6 +72,7 @@ pub(crate) struct Broker {
     /// For requests that are answered soon; see [`ControllerChannel`].
     pub(crate) channel: ControllerChannel,
     pub(crate) producer_ids: ProducerIds,
+    pub(crate) metrics: Arc<Metrics>,
     fetch_sessions: Mutex<FetchSessions>,
     request_memory: MemoryBudget,
     controllers_request_memory: MemoryBudget,
@@ -108,6 +110,7 @@ impl Broker {
             epoch: AtomicI64::new(-1),
             partitions: Partitions::default(),
             producer_ids: ProducerIds::default(),
+            metrics: Arc::default(),
             fetch_sessions: Mutex::new(FetchSessions::new(config.fetch_sessions_max)),
             request_memory: MemoryBudget::new(config.request_bytes_queued_max),
             controllers_request_memory: MemoryBudget::new(config.request_bytes_queued_max),

@@ -57,6 +57,8 @@ pub struct BrokerConfig {
     /// Where it stands.
     pub rack: Option<String>,
 
+    /// Where it tells its metrics.
+    pub admin_listener: Option<Address>,
     /// Where it listens.
     pub listeners: Vec<Listener>,
     /// What it tells clients and brokers about that.
@@ -210,6 +212,7 @@ impl BrokerConfig {
         let endpoints = Endpoints::of(settings, roles, hostname)?;
         let quorum = Quorum::of(settings, node_id, roles, &endpoints)?;
         rules::check(settings)?;
+        let admin_listener = endpoints.admin_listener(settings)?;
         let log_dirs = log_dirs(settings)?;
         let metadata_log_dir = match settings.text("metadata.log.dir") {
             Some(dir) => PathBuf::from(dir),
@@ -224,6 +227,7 @@ impl BrokerConfig {
             roles,
             rack: settings.text("broker.rack"),
 
+            admin_listener,
             listeners: endpoints.listeners,
             advertised_listeners,
             advertised_controller_listeners,

@@ -18,6 +18,7 @@ mod initial_controllers;
 mod lifecycle;
 mod log_dirs;
 mod metadata_follower;
+mod metrics;
 mod node;
 mod partition;
 mod partitions;

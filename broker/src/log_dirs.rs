@@ -226,7 +226,8 @@ impl LogDirs {
             },
         );
         let state = State::new(replica, log, Arc::clone(&opening.config), jitter_draw, sight);
-        Ok(Partition::new(opening.name.clone(), Arc::clone(handle), state))
+        let metrics = Arc::clone(&broker.metrics);
+        Ok(Partition::new(opening.name.clone(), Arc::clone(handle), state, metrics))
     }
 
     fn replica(

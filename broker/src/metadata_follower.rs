@@ -8,7 +8,10 @@
 //! Nothing is done or published before the image shows this process's own registration: until then
 //! it speaks of an earlier incarnation, whose leaderships are none of ours.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use controller::{
@@ -105,6 +108,8 @@ impl MetadataFollower {
         if !response.error_code.is_none() {
             return Err(response.error_code.to_string());
         }
+        let known = response.controller_index;
+        self.broker.metrics.controller_index.store(known, Ordering::Relaxed);
         if let Some(VoterEndpoint { host, port }) = &response.active_endpoint {
             let (term, leader) = (response.term, response.active_controller);
             self.broker.active_controller.hint(term, leader, &(host.clone(), *port));

@@ -25,6 +25,7 @@ use crate::{
     lifecycle::{self, Introduction, Lifecycle},
     log_dirs::LogDirs,
     metadata_follower::MetadataFollower,
+    metrics::AdminListener,
     server::{Acceptor, request_context::ListenerKind},
 };
 
@@ -111,6 +112,11 @@ impl Node {
             broker,
             controller,
         };
+        if let Some(admin) = bound.admin {
+            // From the first moment, and until the last request is answered.
+            let running = admin.run(Arc::clone(&node.broker), node.broker.closing.clone());
+            node.chores.push(tokio::spawn(running));
+        }
         for acceptor in bound.controllers {
             let running = acceptor.run(Arc::clone(&node.broker), node.broker.shutdown.clone());
             node.acceptors.push(node.broker.doors.quorum_runtime.spawn(running));
@@ -283,6 +289,7 @@ async fn start_controller(
     let own_doors = ControllerDoors {
         stores: Arc::clone(&doors.stores),
         net: Arc::clone(&doors.net),
+        clock: Arc::clone(&doors.clock),
         entropy: Arc::clone(&doors.entropy),
         witness: Arc::clone(&doors.witness) as _,
     };
@@ -294,11 +301,12 @@ async fn start_controller(
 struct Listeners {
     controllers: Vec<Acceptor>,
     brokers: Vec<Acceptor>,
+    admin: Option<AdminListener>,
 }
 
 impl Listeners {
     async fn bind(config: &BrokerConfig, doors: &Doors) -> Result<Self, Error> {
-        let mut listeners = Self { controllers: Vec::new(), brokers: Vec::new() };
+        let mut listeners = Self { controllers: Vec::new(), brokers: Vec::new(), admin: None };
         for listener in &config.listeners {
             let name = listener.name.clone();
             if config.is_controller_listener(&listener.name) {
@@ -316,6 +324,16 @@ impl Listeners {
                 let kind = ListenerKind::Broker;
                 listeners.brokers.push(Acceptor { listener: bound, name, kind });
             }
+        }
+        if let Some(Address { host, port }) = &config.admin_listener {
+            let bound = doors.net.listen(host, *port).await;
+            let bound = bound.map_err(|source| Error::Listen {
+                listener: "ottla.admin.listener".to_owned(),
+                host: host.clone(),
+                port: *port,
+                source,
+            })?;
+            listeners.admin = Some(AdminListener(bound));
         }
         Ok(listeners)
     }

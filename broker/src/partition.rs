@@ -13,6 +13,7 @@ mod leading;
 mod produced_batch;
 mod reading;
 mod sight;
+mod standing;
 mod state;
 mod upkeep;
 
@@ -38,9 +39,14 @@ use produced_batch::ProducedBatch;
 pub(crate) use produced_batch::RefusedBatch;
 pub(crate) use reading::{Isolation, OffsetAt, OffsetFound, Read, ReadSpec};
 pub(crate) use sight::Sight;
+pub(crate) use standing::Standing;
 pub(crate) use state::{State, log_config, log_offsets, replica_config};
 
-use crate::{api::of_storage, log_dirs::LogDirHandle};
+use crate::{
+    api::of_storage,
+    log_dirs::LogDirHandle,
+    metrics::{Metrics, Traffic},
+};
 
 /// A partition that this broker holds a replica of.
 #[derive(Debug)]
@@ -51,6 +57,9 @@ pub(crate) struct Partition {
     state: Mutex<State>,
     /// Whose turn it is to sync, retain, close or delete.
     upkeep: Arc<tokio::sync::Mutex<()>>,
+    traffic: Traffic,
+    /// Of the whole broker.
+    metrics: Arc<Metrics>,
 }
 
 /// What a produce response says of an appended batch.
@@ -69,10 +78,21 @@ pub(crate) struct Append {
 }
 
 impl Partition {
-    pub(crate) fn new(name: TopicPartition, log_dir: Arc<LogDirHandle>, state: State) -> Arc<Self> {
-        let topic_id = state.sight.of.topic;
-        let state = Mutex::new(state);
-        Arc::new(Self { name, topic_id, log_dir, state, upkeep: Arc::default() })
+    pub(crate) fn new(
+        name: TopicPartition,
+        log_dir: Arc<LogDirHandle>,
+        state: State,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            topic_id: state.sight.of.topic,
+            log_dir,
+            state: Mutex::new(state),
+            upkeep: Arc::default(),
+            traffic: Traffic::default(),
+            metrics,
+        })
     }
 
     /// The topic's id and the partition's number.
@@ -126,6 +146,7 @@ impl Partition {
                 state
                     .write(&bytes, &header, now)
                     .map_err(|fault| self.fault(&mut state, &fault))?;
+                self.count_produced(bytes.len(), header.record_count);
                 if state.wants_sync(Instant::now()) {
                     self.log_dir.want_sync(Arc::clone(self));
                 }

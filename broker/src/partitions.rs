@@ -87,6 +87,11 @@ impl Partitions {
         self.held.load().values().cloned().collect()
     }
 
+    /// How many should be held and couldn't be opened.
+    pub(crate) fn missing_count(&self) -> usize {
+        self.missing().len()
+    }
+
     /// Does what the difference to the published image says: opens and deletes partitions, hands
     /// out roles and configurations.
     pub(crate) async fn apply(&self, broker: &Arc<Broker>, newer: &Arc<ClusterImage>) {

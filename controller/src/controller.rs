@@ -4,6 +4,7 @@
 //! response carries it is the server's business, as is who may ask what.
 
 mod administration;
+mod operations;
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use client::{door::Entropy, net::Net};
+use client::{
+    door::{Clock, Entropy},
+    net::Net,
+};
 use metadata::{ClusterImage, DecideContext, Decision, Settings, record::FenceReason};
 use protocol::{
     BrokerEpoch, BrokerId, ErrorCode,
@@ -34,7 +38,9 @@ use tokio::{
 use crate::{
     Error, Formatted, QuorumInfo, VoterEndpoint, VoterKey, Witness,
     balancer::Balancer,
+    decision_counts::DecisionCounter,
     downgrades::Downgrades,
+    events::EventLog,
     format,
     founding::{self, Founding, VoterIdentityRequest, VoterIdentityResponse},
     heartbeats::Sessions,
@@ -111,6 +117,8 @@ pub struct ControllerDoors {
     pub stores: Arc<dyn Stores>,
     /// Reaches the other voters.
     pub net: Arc<dyn Net>,
+    /// Says when something was decided, for people to read.
+    pub clock: Arc<dyn Clock>,
     /// Draws topic ids, and the broker that placement starts from.
     pub entropy: Arc<dyn Entropy>,
     /// Looks on.
@@ -128,6 +136,8 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Controller {
     quorum: Arc<Quorum>,
     published: Arc<Published>,
+    events: Arc<EventLog>,
+    decided: Arc<DecisionCounter>,
     proposer: Proposer,
     polls: MetadataPolls,
     /// Whose connections broke.
@@ -170,10 +180,12 @@ impl Controller {
             snapshot_entries_kept: config.snapshot_entries_kept,
         };
         let published = Arc::new(Published::default());
+        let (events, decided) = (Arc::<EventLog>::default(), Arc::<DecisionCounter>::default());
         let parts = QuorumParts {
             store: store.clone(),
             net: doors.net.clone(),
             published: published.clone(),
+            events: events.clone(),
             witness: doors.witness,
         };
         let quorum = Quorum::start(quorum_config, parts).await?;
@@ -184,6 +196,9 @@ impl Controller {
         let quorum_loop = QuorumLoop {
             quorum: quorum.clone(),
             published: published.clone(),
+            decided: decided.clone(),
+            node: config.node_id,
+            clock: doors.clock,
             entropy: doors.entropy,
             cluster_id: cluster_id.clone(),
             settings: settings.clone(),
@@ -233,6 +248,8 @@ impl Controller {
             quorum,
             polls: MetadataPolls::new(published.clone()),
             published,
+            events,
+            decided,
             proposer,
             breaks,
             sessions,

@@ -2,8 +2,10 @@
 
 mod balancer;
 mod controller;
+mod decision_counts;
 mod downgrades;
 mod error;
+pub mod events;
 pub mod format;
 pub mod founding;
 mod heartbeats;
@@ -16,6 +18,7 @@ mod raft;
 mod witness;
 
 pub use controller::{Controller, ControllerConfig, ControllerDoors};
+pub use decision_counts::DecisionCounts;
 pub use error::Error;
 pub use format::{Format, Formatted};
 pub use raft::{QuorumInfo, QuorumVoter, VoterEndpoint, VoterKey, message};

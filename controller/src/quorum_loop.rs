@@ -11,17 +11,18 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use client::door::Entropy;
+use client::door::{Clock, Entropy};
 use metadata::{
-    ClusterImage, DecideContext, Decision, LeaderChange, MetadataRecord, MetadataVersion,
+    ClusterImage, DecideContext, Decision, Event, LeaderChange, MetadataRecord, MetadataVersion,
     RecordBatch, Settings,
 };
-use protocol::{ErrorCode, bug};
+use protocol::{BrokerId, ErrorCode, bug};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    decision_counts::DecisionCounter,
     published::Published,
-    raft::{Outcome, Proposal, Quorum, Rejected},
+    raft::{Outcome, Proposal, Quorum, Rejected, Stamp},
 };
 
 /// How many requests wait for the loop; whoever comes next waits for room.
@@ -105,6 +106,10 @@ where
 pub(crate) struct QuorumLoop {
     pub quorum: Arc<Quorum>,
     pub published: Arc<Published>,
+    pub decided: Arc<DecisionCounter>,
+    /// This node.
+    pub node: BrokerId,
+    pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub cluster_id: Arc<str>,
     pub settings: Arc<Settings>,
@@ -120,12 +125,12 @@ struct Draft {
     /// What the cluster will know when it's applied.
     scratch: ClusterImage,
     batch: RecordBatch,
-    leader_changes: Vec<LeaderChange>,
+    events: Vec<Event>,
 }
 
 impl Draft {
     fn on(scratch: ClusterImage) -> Self {
-        Self { scratch, batch: RecordBatch::default(), leader_changes: Vec::new() }
+        Self { scratch, batch: RecordBatch::default(), events: Vec::new() }
     }
 
     /// Adds records, written at the level that they were decided at: they may change it.
@@ -133,7 +138,7 @@ impl Draft {
         let packed = RecordBatch::pack(records, self.scratch.metadata_version());
         self.batch.records.extend(packed.records);
         for record in records {
-            self.leader_changes.extend(self.scratch.leader_change(record));
+            self.events.extend(self.scratch.event(record));
             self.scratch.replay(record);
         }
     }
@@ -143,7 +148,7 @@ impl Draft {
 struct Decided {
     requests: Requests,
     proposal: Proposal,
-    leader_changes: Vec<LeaderChange>,
+    events: Vec<Event>,
 }
 
 /// The queue's two ends.
@@ -170,13 +175,16 @@ impl QuorumLoop {
         if self.quorum.active().is_none() {
             return answer(std::mem::take(requests), Err(ErrorCode::NotController));
         }
-        let Decided { requests: mut decided, proposal, leader_changes } = self.decide(requests);
+        let Decided { requests: mut decided, proposal, events } = self.decide(requests);
         if bug!(Q11) {
             answer(std::mem::take(&mut decided), Ok(()));
         }
         let outcome = self.propose(proposal).await;
         if outcome.is_ok() {
-            leader_changes.iter().for_each(tell);
+            for event in &events {
+                self.decided.count(event);
+                tell(event);
+            }
         }
         answer(decided, outcome);
     }
@@ -201,9 +209,10 @@ impl QuorumLoop {
             draft.add(&request.decide(&draft.scratch, &mut context));
             decided.push_back(request);
         }
-        let Draft { batch, leader_changes, .. } = draft;
-        let proposal = Proposal { base: applied.changed, batch };
-        Decided { requests: decided, proposal, leader_changes }
+        let Draft { batch, events, .. } = draft;
+        let stamp = Stamp { at: self.clock.now(), by: self.node };
+        let proposal = Proposal { base: applied.changed, batch, stamp };
+        Decided { requests: decided, proposal, events }
     }
 
     async fn propose(&self, proposal: Proposal) -> Result<(), ErrorCode> {
@@ -237,7 +246,8 @@ fn answer(requests: Requests, outcome: Result<(), ErrorCode>) {
 
 /// Says who leads now. An operator has to know of an election that may have lost records; which ones,
 /// the brokers tell that truncate their logs.
-fn tell(change: &LeaderChange) {
+fn tell(event: &Event) {
+    let Event::LeaderChanged(change) = event else { return };
     let LeaderChange { topic, partition, from, to, leader_epoch, partition_epoch } = change;
     let from = from.map_or(-1, |leader| leader.0);
     match to {

@@ -53,9 +53,9 @@ use self::{
 };
 pub(crate) use self::{
     stored::Position,
-    type_config::{Outcome, Proposal},
+    type_config::{Outcome, Proposal, Stamp},
 };
-use crate::{Error, Witness, published::Published};
+use crate::{Error, Witness, events::EventLog, published::Published};
 
 /// How the quorum behaves.
 #[derive(Clone, Debug)]
@@ -82,6 +82,7 @@ pub(crate) struct QuorumParts {
     pub store: Arc<dyn Store>,
     pub net: Arc<dyn Net>,
     pub published: Arc<Published>,
+    pub events: Arc<EventLog>,
     pub witness: Arc<dyn Witness>,
 }
 
@@ -145,7 +146,7 @@ impl Quorum {
     /// # Errors
     /// A store that can't be read, or settings that don't fit together.
     pub(crate) async fn start(config: QuorumConfig, parts: QuorumParts) -> Result<Self, Error> {
-        let QuorumParts { store, net, published, witness } = parts;
+        let QuorumParts { store, net, published, events, witness } = parts;
         let raft_config = raft_config(&config)?;
         let log = LogStore::new(store.clone());
         let snapshots = Arc::new(Snapshots::new(store));
@@ -153,6 +154,7 @@ impl Quorum {
         let shown = Shown {
             node: config.key.node_id,
             published: published.clone(),
+            events,
             witness: witness.clone(),
         };
         let machine = StateMachine::load(&log, snapshots, shown, alarm.clone())?;

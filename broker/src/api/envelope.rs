@@ -30,6 +30,7 @@ const FORWARDED: &[ApiKey] = &[
     ApiKey::IncrementalAlterConfigs,
     ApiKey::DescribeQuorum,
     ApiKey::UpdateFeatures,
+    ApiKey::ClusterEvents,
 ];
 
 pub(super) async fn start(mut incoming: Incoming) -> Outcome {

@@ -342,7 +342,11 @@ impl Fetch<'_> {
         let mut topics: Vec<FetchableTopicResponse> = Vec::new();
         let mut places: BTreeMap<FetchTopic, usize> = BTreeMap::new();
         for (key, answered) in round.answers {
-            let has_records = answered.data.records.as_ref().is_some_and(|r| !r.is_empty());
+            let bytes = answered.data.records.as_ref().map_or(0, Bytes::len);
+            let has_records = bytes > 0;
+            if let Some(partition) = answered.partition.filter(|_| has_records) {
+                partition.count_sent(bytes, self.follower.is_some());
+            }
             let news = sessions.tell(self.begun.session_id, &key, answered.told, has_records);
             let diverges = answered.data.diverging_epoch != EpochEndOffset::default();
             if self.begun.incremental && !news && !diverges {

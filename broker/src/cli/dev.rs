@@ -48,7 +48,8 @@ pub(super) struct Dev {
     /// Where their data is. It's formatted at the first start.
     #[arg(long, short, value_name = "DIR", default_value = "ottla-dev")]
     dir: PathBuf,
-    /// The first node's port; the others have the next ones. Controllers listen 1000 above.
+    /// The first node's port; the others have the next ones. Controllers listen 1000 above,
+    /// and the metrics are 2000 above.
     #[arg(long, value_name = "PORT", default_value_t = 9092)]
     base_port: u16,
     /// Start a node again that ended by itself, or was killed.
@@ -226,10 +227,12 @@ impl Cluster {
         writeln!(
             output,
             "\nOttla's {} nodes are ready on {bootstrap}, with their data in {}. Ctrl-C stops them.\n\
-             Their processes are {}: kill -9 one, and see.\n{}",
+             Their processes are {}: kill -9 one, and see.\n\
+             Their metrics are on {}.\n{}",
             self.nodes.len(),
             self.layout.dir().display(),
             pids.join(", "),
+            self.layout.metrics().join(", "),
             first_lines(&bootstrap, &self.process.program),
         )?;
         Ok(output.flush()?)

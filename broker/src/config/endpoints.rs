@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ConfigError, Listener, Roles, SecurityProtocol,
-    listener::{parse_endpoint, parse_protocols},
+    listener::{Address, parse_endpoint, parse_protocols},
     sources::Settings,
 };
 
@@ -52,6 +52,26 @@ impl Endpoints {
 
     pub(super) fn is_of_controller(&self, listener: &Listener) -> bool {
         self.controller_listeners.contains(&listener.name)
+    }
+
+    /// Where metrics are told: a port that no other listener has.
+    pub(super) fn admin_listener(
+        &self,
+        settings: &Settings,
+    ) -> Result<Option<Address>, ConfigError> {
+        let Some(text) = settings.text("ottla.admin.listener") else { return Ok(None) };
+        let blame = settings.blame("ottla.admin.listener");
+        let Some(address) = Address::parse(text.trim()) else {
+            return rule(format!("{blame}: write host:port, as 127.0.0.1:9644"));
+        };
+        let clash = self.listeners.iter().find(|own| own.port == address.port && own.port != 0);
+        match clash {
+            Some(other) => rule(format!(
+                "{blame}: listener {} has port {} already, give it a port of its own",
+                other.name, other.port
+            )),
+            None => Ok(Some(address)),
+        }
     }
 
     fn check_listeners(&self, settings: &Settings) -> Result<(), ConfigError> {

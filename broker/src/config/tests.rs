@@ -346,6 +346,23 @@ fn every_rule_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn the_admin_port_is_off_until_somebody_says_where() {
+    let admin = |sets: &[&str]| from_sets(sets).unwrap().config.admin_listener;
+    assert_eq!(admin(&[]), None);
+    let listener = admin(&["ottla.admin.listener=[::1]:9644"]).unwrap();
+    assert_eq!((listener.host.as_str(), listener.port), ("::1", 9644));
+    assert_eq!(
+        refusal(&["ottla.admin.listener=9644"]),
+        "ottla.admin.listener=9644 (--set): write host:port, as 127.0.0.1:9644"
+    );
+    assert_eq!(
+        refusal(&["ottla.admin.listener=127.0.0.1:9092"]),
+        "ottla.admin.listener=127.0.0.1:9092 (--set): listener PLAINTEXT has port 9092 already, \
+         give it a port of its own"
+    );
+}
+
+#[test]
 fn an_address_family_may_share_its_port_with_the_other() {
     let sets = [
         "listeners=V4://127.0.0.1:9092,V6://[::1]:9092,CONTROLLER://:9093",

@@ -56,6 +56,7 @@ impl Partition {
             return self.cut_where_logs_part(*asked, (epoch, end_offset), now).await;
         }
         let records = data.records.take().unwrap_or_default();
+        let bytes = records.len();
         // Checksums take their time: they are computed outside of the lock.
         let fetched = match FetchedBatches::check(records, asked) {
             Ok(fetched) => fetched,
@@ -72,6 +73,7 @@ impl Partition {
             self.fault(&mut state, &fault);
             return Taken::Nothing;
         }
+        self.count_replicated(bytes);
         if state.wants_sync(Instant::now()) {
             self.log_dir.want_sync(Arc::clone(self));
         }

@@ -92,6 +92,9 @@ impl Partition {
             return;
         }
         let Assignment { leader, leader_epoch, partition_epoch, isr, .. } = assignment;
+        if let (Some(before), Ok(_)) = (&before, state.replica.leader()) {
+            self.count_isr_change(&before.isr, isr);
+        }
         if before.as_ref().is_none_or(|before| before.leader_epoch != *leader_epoch) {
             info!(partition = %self.name, %leader, %leader_epoch, "leader changed");
         } else if state.replica.leader().is_ok()

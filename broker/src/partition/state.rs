@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(super) followers: FetchWaiters,
     opened_at: Instant,
     shown_high_watermark: Offset,
+    /// As a follower: what the leader has said last of its own.
+    pub(super) leader_high_watermark: Option<Offset>,
     /// Told when a sync has ended, or none will any more.
     sync_ended: Arc<Notify>,
     /// Since when there are records that no sync has begun for: `flush.ms` counts from then.
@@ -64,6 +66,7 @@ impl State {
         sight.saw(&Event::Synced { synced_end });
         Self {
             shown_high_watermark: high_watermark,
+            leader_high_watermark: None,
             replica,
             log,
             config,
@@ -122,6 +125,7 @@ impl State {
         if !fetched.is_empty() {
             self.unsynced_since.get_or_insert_with(Instant::now);
         }
+        self.leader_high_watermark = Some(data.high_watermark);
         let advance = self.replica.leader_high_watermark(data.high_watermark);
         self.advanced(advance, Progress::Unknown);
         // Records that the leader has deleted go here too, once they are known to be committed.
@@ -249,6 +253,7 @@ impl State {
             // Whoever waits at a leader that is none any more has to look elsewhere.
             self.consumers.wake_all();
             self.followers.wake_all();
+            self.leader_high_watermark = None;
         }
         self.advanced(assigned.advance, Progress::Unknown);
         true

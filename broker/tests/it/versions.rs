@@ -2,6 +2,7 @@
 //! byte.
 
 use bytes::Bytes;
+use controller::events::ClusterEventsRequest;
 use protocol::{
     ErrorCode, Message, Offset, Request,
     api::{
@@ -68,7 +69,8 @@ async fn kafkas_ranges_are_advertised_at_every_version() {
         assert_eq!(response.error_code, ErrorCode::None);
         let ranges = response.api_keys.iter();
         let ranges: Vec<_> = ranges.map(|a| (a.api_key, a.min_version, a.max_version)).collect();
-        assert_eq!(ranges, KAFKA);
+        // After Kafka's own ranges there is one of ours.
+        assert_eq!(ranges, [KAFKA, &[(10_005, 0, 0)]].concat());
         let has_features = !response.finalized_features.is_empty();
         assert_eq!(has_features, version >= 3);
         // KAFKA-17011: a client that speaks version 3 can't read a lowest version of 0.
@@ -105,6 +107,7 @@ async fn the_emptiest_request_has_an_answer_at_every_version() {
     answers_at_every_version(&mut c, DescribeQuorumRequest::default()).await;
     answers_at_every_version(&mut c, UpdateFeaturesRequest::default()).await;
     answers_at_every_version(&mut c, FindCoordinatorRequest::default()).await;
+    answers_at_every_version(&mut c, ClusterEventsRequest::default()).await;
 }
 
 #[tokio::test]

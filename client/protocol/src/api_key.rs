@@ -70,6 +70,8 @@ api_keys! {
     MetadataPoll = 10_003,
     /// Ours, controller listener only: which voter a controller is, before its quorum has begun.
     VoterIdentity = 10_004,
+    /// Ours, on every listener: what happened to the cluster.
+    ClusterEvents = 10_005,
 }
 
 impl ApiKey {

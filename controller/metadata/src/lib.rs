@@ -4,6 +4,7 @@ pub mod config;
 mod decide;
 mod delta;
 mod election;
+mod event;
 mod image;
 mod leader_change;
 pub mod placement;
@@ -18,6 +19,7 @@ mod test_cluster;
 
 pub use decide::{DecideContext, Decision, FeatureUpdate, Refusal, Settings, UpgradeType};
 pub use delta::{Change, Delta, PartitionDelta, TopicDelta};
+pub use event::Event;
 pub use image::{
     BrokerRegistration, Brokers, ClusterImage, ConfigResource, Configs, Features, Partition,
     ResourceType, Topic, Topics,

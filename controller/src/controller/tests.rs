@@ -1,6 +1,9 @@
 use std::path::Path;
 
-use client::{door::SystemEntropy, net::Tcp};
+use client::{
+    door::{SystemClock, SystemEntropy},
+    net::Tcp,
+};
 use metadata::{MetadataVersion, RecordBatch};
 use protocol::{
     Offset, Stored, Uuid,
@@ -13,7 +16,7 @@ use super::*;
 use crate::{
     Format, VoterEndpoint, VoterKey,
     format::format,
-    raft::{Outcome, Proposal},
+    raft::{Outcome, Proposal, Stamp},
 };
 
 const NODE: BrokerId = BrokerId(1);
@@ -23,6 +26,7 @@ fn doors(stores: impl Stores) -> ControllerDoors {
     ControllerDoors {
         stores: Arc::new(stores),
         net: Arc::new(Tcp),
+        clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         witness: Arc::new(crate::Nobody),
     }
@@ -206,7 +210,7 @@ async fn a_proposal_that_was_decided_on_another_image_changes_nothing() {
 
     let records = metadata::record::TopicRecord { name: "stale".into(), topic_id: Uuid([3; 16]) };
     let batch = RecordBatch::pack(&[records.into()], MetadataVersion::LATEST);
-    let proposal = Proposal { base: stale.changed, batch };
+    let proposal = Proposal { base: stale.changed, batch, stamp: Stamp::default() };
     assert_eq!(controller.quorum.propose(proposal).await, Ok(Outcome::Stale));
     assert_eq!(controller.image(), before);
     assert_eq!(create(&controller, "payments").await, ErrorCode::None);
@@ -370,7 +374,8 @@ async fn a_bug_in_a_record_stops_the_quorum() {
     let base = controller.published.current().changed;
     let expected =
         format!("a bug was met in entry {} of the metadata log", controller.applied_index() + 1);
-    assert!(controller.quorum.propose(Proposal { base, batch }).await.is_err());
+    let proposal = Proposal { base, batch, stamp: Stamp::default() };
+    assert!(controller.quorum.propose(proposal).await.is_err());
     let error = timeout(Duration::from_secs(5), controller.stopped()).await.unwrap();
     assert_eq!(error.to_string(), expected);
     assert!(!controller.is_active());

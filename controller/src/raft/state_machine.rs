@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     Error, Witness,
+    events::EventLog,
     published::{AppliedImage, Change, Published, signed},
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct Shown {
     /// This node.
     pub node: BrokerId,
     pub published: Arc<Published>,
+    pub events: Arc<EventLog>,
     pub witness: Arc<dyn Witness>,
 }
 
@@ -63,6 +65,12 @@ impl Shown {
         } else {
             self.published.advance(applied.clone(), changes);
         }
+    }
+
+    /// Shows an image that a snapshot led to.
+    fn restarted(&self, applied: &AppliedImage) {
+        self.published.restart(applied.clone());
+        self.events.begin_after(applied.last);
     }
 
     /// Tells of an image that doesn't come from the one before by entries.
@@ -93,7 +101,7 @@ impl StateMachine {
             }
             None => (AppliedImage::default(), StoredMembership::default()),
         };
-        shown.published.restart(applied.clone());
+        shown.restarted(&applied);
         let mut machine = Self { snapshots, shown, alarm, applied, membership };
 
         let next = machine.applied.last.map_or(0, |position| position.index + 1);
@@ -138,7 +146,12 @@ impl StateMachine {
                 let records = unpack(entry, proposal)?;
                 let image = Arc::make_mut(&mut self.applied.image);
                 let level = image.metadata_version();
-                records.iter().for_each(|record| image.replay(record));
+                let mut events = Vec::new();
+                for record in &records {
+                    events.extend(image.event(record));
+                    image.replay(record);
+                }
+                self.shown.events.tell(position, proposal.stamp, events);
                 let lowers_level = image.metadata_version() < level;
                 self.applied.changed = Some(position);
                 let batch = proposal.batch.clone();
@@ -232,7 +245,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.snapshots.save(meta, image)?;
         self.applied = applied;
         self.membership = meta.last_membership.clone();
-        self.shown.published.restart(self.applied.clone());
+        self.shown.restarted(&self.applied);
         self.shown.restored(&self.applied);
         Ok(())
     }

@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use metadata::RecordBatch;
 use openraft::{EntryPayload, vote::RaftLeaderId};
-use protocol::{DecodeError, Reader, Stored};
+use protocol::{BrokerId, DecodeError, Reader, Stored, Timestamp};
 
 use super::type_config::{
-    Entry, LogId, Membership, Payload, Proposal, SnapshotMeta, StoredMembership, Vote,
+    Entry, LogId, Membership, Payload, Proposal, SnapshotMeta, Stamp, StoredMembership, Vote,
     VoterEndpoint, VoterKey,
 };
 
@@ -98,6 +98,10 @@ protocol::stored! {
         base: Option<Position> { 0.. },
         /// A stored [`RecordBatch`].
         batch: Bytes { 0.. },
+        /// When it was decided, for people to read. Older builds skip it.
+        decided_at: Timestamp { 0.., tag 0 },
+        /// Which controller decided it, for people to read.
+        decided_by: BrokerId { 0.., tag 1 },
     }
 
     type 5, versions 0..=0;
@@ -205,7 +209,9 @@ pub(crate) fn encode_entry(entry: &Entry) -> Bytes {
         EntryPayload::Blank => BlankEntry { position }.to_bytes(),
         EntryPayload::Normal(proposal) => {
             let batch = proposal.batch.to_bytes();
-            RecordsEntry { position, base: proposal.base, batch }.to_bytes()
+            let Stamp { at: decided_at, by: decided_by } = proposal.stamp;
+            let base = proposal.base;
+            RecordsEntry { position, base, batch, decided_at, decided_by }.to_bytes()
         }
         EntryPayload::Membership(membership) => {
             MembershipEntry { position, members: membership.into() }.to_bytes()
@@ -223,7 +229,8 @@ pub(crate) fn decode_entry(bytes: Bytes) -> Result<Entry, DecodeError> {
         RecordsEntry::TYPE => {
             let entry = RecordsEntry::from_bytes(bytes)?;
             let batch = RecordBatch::from_bytes(entry.batch)?;
-            (entry.position, Payload::Normal(Proposal { base: entry.base, batch }))
+            let stamp = Stamp { at: entry.decided_at, by: entry.decided_by };
+            (entry.position, Payload::Normal(Proposal { base: entry.base, batch, stamp }))
         }
         MembershipEntry::TYPE => {
             let entry = MembershipEntry::from_bytes(bytes)?;
@@ -236,7 +243,7 @@ pub(crate) fn decode_entry(bytes: Bytes) -> Result<Entry, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{BrokerId, Uuid};
+    use protocol::Uuid;
 
     use super::*;
 
@@ -255,8 +262,9 @@ mod tests {
         let proposal = Proposal {
             base: Some(Position { term: 2, index: 6 }),
             batch: RecordBatch { records: vec![Bytes::from_static(b"record")] },
+            stamp: Stamp { at: Timestamp(7), by: BrokerId(2) },
         };
-        let empty = Proposal { base: None, batch: RecordBatch::default() };
+        let empty = Proposal { base: None, batch: RecordBatch::default(), stamp: Stamp::default() };
         for payload in [
             Payload::Blank,
             Payload::Normal(proposal),
@@ -266,6 +274,19 @@ mod tests {
             let entry = Entry { log_id: LogId::new_term_index(3, 7), payload };
             assert_eq!(decode_entry(encode_entry(&entry)).unwrap(), entry);
         }
+    }
+
+    #[test]
+    fn an_entry_of_an_earlier_build_has_no_stamp() {
+        // Type, version, position, no base, an empty batch, no tags.
+        let batch = RecordBatch::default().to_bytes();
+        let entry = RecordsEntry { batch, ..RecordsEntry::default() };
+        let bytes = entry.to_bytes();
+        assert_eq!(bytes.last(), Some(&0), "what is not known takes no room");
+        let Payload::Normal(proposal) = decode_entry(bytes).unwrap().payload else {
+            panic!("it has records")
+        };
+        assert_eq!(proposal.stamp, Stamp::default());
     }
 
     #[test]

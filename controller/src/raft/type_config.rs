@@ -7,7 +7,7 @@ use openraft::{
     EntryPayload,
     alias::{EntryOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf, VoteOf},
 };
-use protocol::{BrokerId, DirectoryId};
+use protocol::{BrokerId, DirectoryId, Timestamp};
 
 use super::{runtime::Runtime, stored::Position};
 
@@ -72,6 +72,17 @@ pub(crate) struct Proposal {
     pub base: Option<Position>,
     /// The records.
     pub batch: RecordBatch,
+    /// When and by whom it was decided.
+    pub stamp: Stamp,
+}
+
+/// When and by whom something was decided, for people to read: nothing goes by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// By the decider's wall clock; -1 = not known.
+    pub at: Timestamp,
+    /// Which controller; -1 = not known.
+    pub by: BrokerId,
 }
 
 impl fmt::Display for Proposal {

@@ -11,6 +11,9 @@ use crate::config::{BrokerConfig, Sources};
 /// How far above a broker's port its controller's is.
 const CONTROLLER_PORTS: u16 = 1000;
 
+/// How far above it its metrics are.
+const ADMIN_PORTS: u16 = 2000;
+
 /// A quorum of more survives more, which nobody needs on one machine.
 const CONTROLLERS_MAX: u16 = 3;
 
@@ -34,7 +37,7 @@ impl Layout {
         base_port: u16,
         sets: Vec<String>,
     ) -> Result<Self, Error> {
-        let last = base_port.checked_add(CONTROLLER_PORTS + nodes - 1);
+        let last = base_port.checked_add(ADMIN_PORTS + nodes - 1);
         if base_port == 0 || last.is_none() || nodes > CONTROLLER_PORTS {
             let refusal = format!("--base-port {base_port}: the ports above it are too few");
             return Err(Error::Usage(refusal));
@@ -55,6 +58,15 @@ impl Layout {
         let addresses: Vec<_> =
             self.ids().map(|id| format!("127.0.0.1:{}", self.port(id))).collect();
         addresses.join(",")
+    }
+
+    /// Where the nodes' metrics are.
+    pub(super) fn metrics(&self) -> Vec<String> {
+        self.ids().map(|id| format!("http://{}/metrics", self.admin_address(id))).collect()
+    }
+
+    fn admin_address(&self, id: u16) -> String {
+        format!("127.0.0.1:{}", self.port(id) + ADMIN_PORTS)
     }
 
     fn port(&self, id: u16) -> u16 {
@@ -90,6 +102,7 @@ impl Layout {
             format!("node.id={id}"),
             format!("process.roles={roles}"),
             format!("listeners={listeners}"),
+            format!("ottla.admin.listener={}", self.admin_address(id)),
             "controller.listener.names=CONTROLLER".to_owned(),
             format!("controller.quorum.voters={}", voters.join(",")),
             format!("log.dirs={}", self.dir.join(format!("node-{id}")).display()),
@@ -127,6 +140,8 @@ mod tests {
             assert!(config.roles.broker && config.roles.controller);
             assert_eq!(config.quorum.voters.len(), 3);
             assert_eq!(config.default_replication_factor, 3);
+            let admin_port = config.admin_listener.unwrap().port;
+            assert_eq!(admin_port, 11_091 + id);
             assert_eq!(config.log_dirs, [PathBuf::from(format!("dir/node-{id}"))]);
         }
     }
@@ -144,7 +159,7 @@ mod tests {
     #[test]
     fn ports_beyond_the_last_are_refused() {
         let refused = |port| Layout::new(3, PathBuf::from("dir"), port, Vec::new()).is_err();
-        assert!(refused(0) && refused(65_000) && refused(64_534));
-        assert!(!refused(64_533));
+        assert!(refused(0) && refused(65_000) && refused(63_534));
+        assert!(!refused(63_533));
     }
 }

@@ -4,6 +4,9 @@ metadata::config_keys! {
     /// What Kafka has no key for.
     pub(crate) OTTLA;
 
+    /// Where operators find the node's metrics, as host:port: `GET /metrics`, as Prometheus does.
+    /// Nowhere unless it's set. Whoever reaches it may read it.
+    "ottla.admin.listener": String = null;
     /// How little space may be left on a log directory's disk, in bytes, before produce requests
     /// are refused there. Replicating, reading and deleting go on.
     "ottla.log.dir.free.bytes.min": Long = "268435456", at_least(0), high;

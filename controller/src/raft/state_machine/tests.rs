@@ -17,7 +17,7 @@ use crate::{
     keys,
     raft::{
         stored::{RecordsEntry, encode_entry},
-        type_config::{Payload, Vote, VoterKey},
+        type_config::{Payload, Stamp, Vote, VoterKey},
     },
 };
 
@@ -32,8 +32,12 @@ impl From<u64> for VoterKey {
 fn open(store: Arc<dyn Store>) -> Result<(LogStore, StateMachine), Error> {
     let log = LogStore::new(store.clone());
     let snapshots = Arc::new(Snapshots::new(store));
-    let shown =
-        Shown { node: BrokerId(1), published: Arc::default(), witness: Arc::new(crate::Nobody) };
+    let shown = Shown {
+        node: BrokerId(1),
+        published: Arc::default(),
+        events: Arc::default(),
+        witness: Arc::new(crate::Nobody),
+    };
     let machine = StateMachine::load(&log, snapshots, shown, Arc::default())?;
     Ok((log, machine))
 }
@@ -68,7 +72,7 @@ fn next_id(next: i64) -> MetadataRecord {
 fn entry(index: u64, base: Option<u64>, records: &[MetadataRecord]) -> Entry {
     let base = base.map(|index| Position { term: 1, index });
     let batch = RecordBatch::pack(records, MetadataVersion::LATEST);
-    let payload = Payload::Normal(Proposal { base, batch });
+    let payload = Payload::Normal(Proposal { base, batch, stamp: Stamp::default() });
     Entry { log_id: LogId::new_term_index(1, index), payload }
 }
 
@@ -162,6 +166,7 @@ fn an_unknown_record_refuses_the_start_with_one_line_committed_or_not() {
             position: Position { term: 1, index: 1 },
             base: Some(Position { term: 1, index: 0 }),
             batch: unknown.to_bytes(),
+            ..RecordsEntry::default()
         };
         let mut batch = Batch::new();
         batch.put(keys::log(1), records.to_bytes());
