@@ -157,7 +157,11 @@ impl Cli {
             Command::Topic(topic) => until_stopped(process, |process| topic.run(process)).await,
             Command::Config(config) => until_stopped(process, |process| config.run(process)).await,
             Command::Cluster(cluster) => {
-                until_stopped(process, |process| cluster.run(process)).await
+                let is_endless = cluster.is_endless();
+                match until_stopped(process, |process| cluster.run(process)).await {
+                    Err(Error::Interrupted) if is_endless => Ok(()),
+                    done => done,
+                }
             }
             Command::Produce(produce) => Box::pin(produce.run(process)).await,
             Command::Consume(consume) => Box::pin(consume.run(process)).await,

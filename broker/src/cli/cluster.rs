@@ -1,6 +1,8 @@
 //! `ottla cluster`: its id, its brokers, and what it can do.
 
+mod events;
 mod quorum;
+mod status;
 
 use clap::{Args, Subcommand};
 use client::{Admin, Cluster as Connected};
@@ -23,6 +25,8 @@ const EXAMPLES: &str = "\
 Examples:
   ottla cluster
   ottla cluster --bootstrap host:9092 -o json
+  ottla cluster status
+  ottla cluster events --follow
   ottla cluster quorum";
 
 #[derive(Debug, Args)]
@@ -39,6 +43,10 @@ pub(super) struct Cluster {
 /// What is shown instead of the whole.
 #[derive(Debug, Subcommand)]
 enum Part {
+    /// Show how the cluster is: its brokers, its quorum, and what is wrong with which partitions.
+    Status(status::Status),
+    /// Show what happened: who went down, who came back, which leader moved, and why.
+    Events(events::Events),
     /// Show the controllers' quorum: who leads, who votes, who lags.
     Quorum(quorum::Quorum),
 }
@@ -69,9 +77,17 @@ struct ShownFeature {
 }
 
 impl Cluster {
+    /// Whether it only ends when it's interrupted.
+    pub(super) fn is_endless(&self) -> bool {
+        matches!(&self.part, Some(Part::Events(events)) if events.is_endless())
+    }
+
     pub(super) async fn run(self, mut process: Process) -> Result<(), Error> {
-        if let Some(Part::Quorum(quorum)) = self.part {
-            return quorum.run(process).await;
+        match self.part {
+            Some(Part::Quorum(quorum)) => return quorum.run(process).await,
+            Some(Part::Status(status)) => return Box::pin(status.run(process)).await,
+            Some(Part::Events(events)) => return events.run(process).await,
+            None => {}
         }
         let cluster = self.connect.cluster(false).await?;
         let described = Admin::new(cluster.clone()).describe_cluster().await?;
@@ -92,6 +108,13 @@ async fn versions(cluster: &Connected) -> Result<ApiVersionsResponse, client::Er
     cluster.any().await?.call(&request).await
 }
 
+fn features(versions: ApiVersionsResponse) -> Vec<ShownFeature> {
+    let features = versions.finalized_features.into_iter();
+    features
+        .map(|feature| ShownFeature { name: feature.name, level: feature.max_version_level })
+        .collect()
+}
+
 impl Shown {
     fn of(cluster: DescribeClusterResponse, versions: ApiVersionsResponse) -> Self {
         let controller = Some(cluster.controller_id).filter(|id| id.0 >= 0);
@@ -103,15 +126,11 @@ impl Shown {
             rack: broker.rack,
             controller: is_controller(broker.broker_id),
         });
-        let features = versions
-            .finalized_features
-            .into_iter()
-            .map(|feature| ShownFeature { name: feature.name, level: feature.max_version_level });
         Self {
             cluster_id: cluster.cluster_id,
             controller: controller.map(|id| id.0),
             brokers: brokers.collect(),
-            features: features.collect(),
+            features: features(versions),
         }
     }
 

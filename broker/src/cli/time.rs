@@ -93,6 +93,32 @@ fn days(date: &str) -> Option<i64> {
     Some((year - 1970) * 365 + leap_days + before_month + leap_day + day - 1)
 }
 
+/// A time as RFC 3339 has it, in UTC.
+pub(super) fn rfc3339(millis: i64) -> String {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let (year, month, day) = date(millis.div_euclid(DAY));
+    let of_day = millis.rem_euclid(DAY);
+    let (seconds, millis) = (of_day / 1000, of_day % 1000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z")
+}
+
+/// Year, month and day that are so many days after 1970 began.
+fn date(days: i64) -> (i64, i64, i64) {
+    // Counted from the 1st of March of year 0, a leap day is the last of its year.
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months of 31 and 30 days, in turn but for every fifth.
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day)
+}
+
 /// Takes the zone off a time, as minutes east of Greenwich.
 fn without_zone(time: &str) -> Option<(&str, i64)> {
     if let Some(time) = time.strip_suffix(['Z', 'z']) {
@@ -178,6 +204,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_written_reads_back(millis in 0_i64..253_402_300_800_000) {
+            prop_assert_eq!(date_and_time(&rfc3339(millis)), Some(millis));
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "[0-9T:.Zz+ smhdü-]*|.*") {
             let _ = text.parse::<Time>();

@@ -25,6 +25,22 @@ fn the_quorum_shows_its_leader_and_voters() {
 }
 
 #[test]
+fn the_status_shows_what_is_wrong_and_the_events_what_happened() {
+    let node = Node::start_with(&["broker.rack=north"]);
+    let mut session = Session::with(&node);
+    session
+        .run("topic create orders --partitions 2")
+        .run("cluster status")
+        .run("cluster status -o json")
+        .run("cluster events")
+        .run("cluster events --limit 1")
+        .run("cluster events -o json")
+        .run("cluster events --limit 0")
+        .run("cluster status --limit many");
+    assert_golden!(session, "the_status_shows_what_is_wrong_and_the_events_what_happened");
+}
+
+#[test]
 fn a_cluster_that_is_not_there_is_explained() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();

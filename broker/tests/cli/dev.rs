@@ -100,6 +100,19 @@ impl Dev {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs a command until it prints these words.
+    fn until(&self, line: &str, words: &str) {
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            let printed = self.run(line);
+            if printed.contains(words) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {words} in\n{printed}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn signal(signal: &str, pid: &str) {
         assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
     }
@@ -137,8 +150,14 @@ fn three_processes_are_one_cluster_that_outlives_any_of_them() {
         assert!(described.contains(replicas), "{described}");
     }
     assert!(dev.run("cluster quorum").contains("leads in epoch"));
+    let status = dev.run("cluster status");
+    assert!(status.contains("6 partitions: 0 under-replicated"), "{status}");
     Dev::signal("-9", &dev.pids[0]);
     dev.logs("node 1 | ended: signal: 9");
+    dev.until("cluster status", "6 partitions: 6 under-replicated");
+    dev.until("cluster events", "broker 1 is out of service");
+    assert!(dev.run("cluster events").contains("orders-0 is led by 2 (in sync) instead of 1"));
+    assert!(dev.run("cluster status").contains("fenced"));
     // It's the active controller or not: another one creates topics.
     dev.run("topic create payments --partitions 1 --replication-factor 2");
     dev.stop();

@@ -25,6 +25,8 @@ fn every_command_shows_examples() {
         "config set",
         "config unset",
         "cluster",
+        "cluster status",
+        "cluster events",
         "cluster quorum",
         "completions",
     ] {

@@ -98,7 +98,7 @@ impl Session {
         let text = self.replaced.iter().fold(self.transcript.clone(), |text, (own, stands)| {
             text.replace(own.as_str(), stands)
         });
-        without_ids(&text)
+        without_times(&without_ids(&text))
     }
 }
 
@@ -148,6 +148,42 @@ fn without_ids(text: &str) -> String {
         rest = after;
     }
     replaced + rest
+}
+
+/// What stands for a moment, and for the same in milliseconds.
+const TIME: &str = "2026-01-31T12:30:00.123Z";
+const TIMESTAMP: &str = "\"timestamp\": 1769862600123";
+
+/// Replaces what looks like a moment of now.
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str| {
+        let shape = |(own, like): (char, char)| {
+            own.is_ascii_digit() && like.is_ascii_digit() || own == like
+        };
+        word.len() == TIME.len() && word.chars().zip(TIME.chars()).all(shape)
+    };
+    let line = |line: &str| {
+        let words = line.split_inclusive([' ', '"']).map(|word| {
+            let bare = word.trim_end_matches([' ', '"']);
+            if is_time(bare) { word.replace(bare, TIME) } else { word.to_owned() }
+        });
+        let line = words.collect::<String>();
+        match line.trim_start().strip_prefix("\"timestamp\": ") {
+            Some(number) if number.trim_end_matches([',', '\n']).len() == 13 => {
+                let own = format!("\"timestamp\": {}", number.trim_end_matches([',', '\n']));
+                line.replace(&own, TIMESTAMP)
+            }
+            _ => line,
+        }
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+#[test]
+fn moments_are_replaced() {
+    let text = "at 2031-12-01T01:02:03.456Z \"2031-12-01T01:02:03.456Z\",\n  \"timestamp\": 1234567890123,\n";
+    assert_eq!(without_times(text), format!("at {TIME} \"{TIME}\",\n  {TIMESTAMP},\n"));
+    assert_eq!(without_times("2031-12-01 12"), "2031-12-01 12");
 }
 
 #[test]
