@@ -1,6 +1,7 @@
 //! A real node in this process, on loopback ports of its own and in a directory of its own.
 //!
-//! It has its own runtime, so that a test can end it as a crash would: with no word of goodbye.
+//! It has its own runtimes, as in production one of them for the quorum and the heartbeats alone, so
+//! that a test can end it as a crash would: with no word of goodbye.
 
 use std::{
     net::TcpListener,
@@ -19,11 +20,11 @@ use broker::{
 use storage::disk::{Disk, OsDisk};
 use tempfile::TempDir;
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     time::timeout,
 };
 
-use crate::client::Client;
+use crate::{client::Client, node_log::NodeLog};
 
 /// How long a start may take on a busy machine.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -31,30 +32,37 @@ const START_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long the tasks of a node that is killed may take to be gone.
 const KILL_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Puts a test's own door in the place of a real one.
+type ChangeDoors = Box<dyn Fn(&mut Doors) + Send + Sync>;
+
 /// Where a node runs and what it's told: it outlives the processes it stands for.
 pub(crate) struct Site {
     directory: TempDir,
-    disk: Arc<dyn Disk>,
+    doors: Vec<ChangeDoors>,
     broker_port: u16,
     controller_port: u16,
     settings: Vec<String>,
+    log: NodeLog,
 }
 
 impl Site {
     /// A fresh one, with `key=value` settings over those that every test has.
     pub(crate) fn new(settings: &[&str]) -> Self {
-        Self::on(Arc::new(OsDisk), settings)
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            doors: Vec::new(),
+            broker_port: free_port(),
+            controller_port: free_port(),
+            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            log: NodeLog::default(),
+        }
     }
 
     /// The same, with its logs on another disk.
     pub(crate) fn on(disk: Arc<dyn Disk>, settings: &[&str]) -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            disk,
-            broker_port: free_port(),
-            controller_port: free_port(),
-            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
-        }
+        let mut site = Self::new(settings);
+        site.set_disk(disk);
+        site
     }
 
     /// Changes the settings for the next start.
@@ -64,7 +72,17 @@ impl Site {
 
     /// Changes the disk for the next start.
     pub(crate) fn set_disk(&mut self, disk: Arc<dyn Disk>) {
-        self.disk = disk;
+        self.set_doors(move |doors| doors.disk = Arc::clone(&disk));
+    }
+
+    /// Changes its doors from the next start on.
+    pub(crate) fn set_doors(&mut self, change: impl Fn(&mut Doors) + Send + Sync + 'static) {
+        self.doors.push(Box::new(change));
+    }
+
+    /// What is logged here.
+    pub(crate) fn log(&self) -> &NodeLog {
+        &self.log
     }
 
     pub(crate) fn log_dir(&self) -> PathBuf {
@@ -81,6 +99,12 @@ impl Site {
 
     pub(crate) fn controller_port(&self) -> u16 {
         self.controller_port
+    }
+
+    fn doors(&self, quorum_runtime: Handle) -> Doors {
+        let mut doors = Doors::production(quorum_runtime);
+        self.doors.iter().for_each(|change| change(&mut doors));
+        doors
     }
 
     fn config(&self) -> BrokerConfig {
@@ -102,9 +126,23 @@ impl Site {
         cluster_id: &str,
         initial: &InitialControllers,
     ) -> Result<(), String> {
-        let doors = Doors::production(tokio::runtime::Handle::current());
+        self.format_as(FormatMode::All, cluster_id, initial)
+    }
+
+    /// The same, with `--ignore-formatted`: what is left is left as it is.
+    pub(crate) fn format_what_is_missing(&self, cluster_id: &str) -> Result<(), String> {
+        self.format_as(FormatMode::MissingOnly, cluster_id, &InitialControllers::Configured)
+    }
+
+    fn format_as(
+        &self,
+        mode: FormatMode,
+        cluster_id: &str,
+        initial: &InitialControllers,
+    ) -> Result<(), String> {
+        let doors = self.doors(Handle::current());
         let config = self.config();
-        let formatted = broker::format_node(&config, &doors, cluster_id, initial, FormatMode::All);
+        let formatted = broker::format_node(&config, &doors, cluster_id, initial, mode);
         formatted.map(drop).map_err(|error| error.to_string())
     }
 
@@ -120,15 +158,16 @@ impl Site {
     /// Starts a node here.
     pub(crate) async fn try_start(self) -> Result<TestNode, (Self, Error)> {
         let config = self.config();
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let doors =
-            Doors { disk: Arc::clone(&self.disk), ..Doors::production(runtime.handle().clone()) };
-        let started = runtime.spawn(Box::pin(Node::start(config, doors)));
+        let runtimes = Runtimes::new(&self.log);
+        let doors = self.doors(runtimes.quorum.handle().clone());
+        let started = runtimes.main.spawn(Box::pin(Node::start(config, doors)));
         let started = timeout(START_TIME_MAX, started).await.expect("a start in time").unwrap();
         match started {
-            Ok(node) => Ok(TestNode { node: Some(node), runtime: Some(runtime), site: Some(self) }),
+            Ok(node) => {
+                Ok(TestNode { node: Some(node), runtimes: Some(runtimes), site: Some(self) })
+            }
             Err(error) => {
-                end(runtime);
+                runtimes.end();
                 Err((self, error))
             }
         }
@@ -150,7 +189,7 @@ impl Site {
 /// A running node.
 pub(crate) struct TestNode {
     node: Option<Node>,
-    runtime: Option<Runtime>,
+    runtimes: Option<Runtimes>,
     site: Option<Site>,
 }
 
@@ -167,6 +206,10 @@ impl TestNode {
         self.node.as_ref().unwrap()
     }
 
+    pub(crate) fn log(&self) -> &NodeLog {
+        self.site().log()
+    }
+
     pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.site().broker_port()).await
     }
@@ -179,8 +222,8 @@ impl TestNode {
     /// Stops the node in good order.
     pub(crate) async fn stop(mut self) -> Site {
         let node = self.node.take().unwrap();
-        let runtime = self.runtime.as_ref().unwrap();
-        runtime.spawn(Box::pin(node.shutdown())).await.unwrap();
+        let runtimes = self.runtimes.as_ref().unwrap();
+        runtimes.main.spawn(Box::pin(node.shutdown())).await.unwrap();
         self.end().await
     }
 
@@ -194,27 +237,53 @@ impl TestNode {
     }
 
     async fn end(&mut self) -> Site {
-        let runtime = self.runtime.take().unwrap();
-        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(KILL_TIME_MAX));
-        ended.await.unwrap();
+        let runtimes = self.runtimes.take().unwrap();
+        tokio::task::spawn_blocking(move || runtimes.end()).await.unwrap();
         self.node = None;
         self.site.take().unwrap()
     }
 }
 
 impl Drop for TestNode {
+    #[allow(clippy::print_stderr)] // Where a test's own words go too.
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            end(runtime);
+        if std::thread::panicking()
+            && let Some(site) = &self.site
+        {
+            eprintln!("{}", site.log);
+        }
+        if let Some(runtimes) = self.runtimes.take() {
+            runtimes.end();
         }
     }
 }
 
-/// Ends a runtime and waits for it: a store that is still open when the process exits aborts it.
-#[allow(clippy::disallowed_methods)] // A test's thread is nobody's to simulate.
-fn end(runtime: Runtime) {
-    let ended = std::thread::spawn(move || runtime.shutdown_timeout(KILL_TIME_MAX));
-    ended.join().unwrap();
+/// What a process has two of.
+struct Runtimes {
+    main: Runtime,
+    quorum: Runtime,
+}
+
+impl Runtimes {
+    fn new(log: &NodeLog) -> Self {
+        let runtime = || {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(1).enable_all().on_thread_start(log.taken_by_threads());
+            builder.build().unwrap()
+        };
+        Self { main: runtime(), quorum: runtime() }
+    }
+
+    /// Ends both and waits for it: a store that is still open when the process exits aborts it. Who
+    /// notices that heartbeats end finds nobody who listens any more.
+    #[allow(clippy::disallowed_methods)] // A test's thread is nobody's to simulate.
+    fn end(self) {
+        let ending = std::thread::spawn(move || {
+            self.main.shutdown_timeout(KILL_TIME_MAX);
+            self.quorum.shutdown_timeout(KILL_TIME_MAX);
+        });
+        ending.join().unwrap();
+    }
 }
 
 /// The ports of all tests: outside of what systems give to outgoing connections.

@@ -76,8 +76,11 @@ async fn initial_controllers_are_known_at_once() {
 async fn a_voter_that_starts_late_is_waited_for() {
     let mut sites = formatted(&[]);
     let third = sites.pop().unwrap();
+    let logs: Vec<_> = sites.iter().map(|site| site.log().clone()).collect();
     let early = tokio::spawn(start(sites));
-    sleep(Duration::from_secs(1)).await;
+    for log in logs {
+        log.line(&["the quorum hasn't begun yet, and waits for controller 3"]).await;
+    }
     assert!(!early.is_finished(), "two of three don't know who the third is");
     let third = third.start().await;
     let nodes = early.await.unwrap();
@@ -175,6 +178,30 @@ async fn a_voter_that_others_do_not_list_is_refused() {
     stranger.format(CLUSTER, &InitialControllers::Configured).unwrap();
     let line = refusal(stranger).await;
     assert!(line.starts_with("node 4 is no voter of the quorum"), "{line}");
+    assert_eq!(create(&nodes[0], "orders").await, ErrorCode::None);
+}
+
+#[tokio::test]
+async fn voters_with_each_others_addresses_are_told_and_start_once_that_is_corrected() {
+    let mut sites = formatted(&[]);
+    let voters: Vec<_> = (1..).zip(&sites).map(|(id, site)| voter(id, site)).collect();
+    let swapped = [voter(1, &sites[0]), voter(2, &sites[2]), voter(3, &sites[1])];
+    sites[0].set(&format!("controller.quorum.voters={}", swapped.join(",")));
+    let mut confused = sites.remove(0);
+    let others = tokio::spawn(start(sites));
+    let error;
+    (confused, error) = confused.try_start().await.err().expect("the list is wrong");
+    let line = error.to_string();
+    let expected = [
+        "controller 3 answers where controller.quorum.voters says that 2 is",
+        "controller 2 answers where controller.quorum.voters says that 3 is",
+    ];
+    assert!(expected.iter().any(|expected| line.starts_with(expected)), "{line}");
+
+    confused.set(&format!("controller.quorum.voters={}", voters.join(",")));
+    let node = confused.start().await;
+    let _others = others.await.unwrap();
+    until_brokers_are(&node, &[1, 2, 3]).await;
 }
 
 #[tokio::test]
@@ -194,6 +221,18 @@ async fn controllers_of_two_clusters_make_no_quorum() {
     };
     assert!(error.to_string().contains("belongs to cluster"), "{error}");
     starting.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_controller_that_was_formatted_for_another_cluster_is_told_and_the_quorum_goes_on() {
+    let mut nodes = three(&[]).await;
+    let site = nodes.pop().unwrap().kill().await;
+    site.wipe();
+    site.format("u_ucTMKWRwGUGuWNYVmUTA", &InitialControllers::Configured).unwrap();
+    let line = refusal(site).await;
+    let expected = format!("belongs to cluster {CLUSTER}, and this node to u_ucTMKWRwGUGuWNYVmUTA");
+    assert!(line.contains(&expected), "{line}");
+    assert_eq!(create(&nodes[0], "orders").await, ErrorCode::None);
 }
 
 #[tokio::test]
@@ -236,7 +275,9 @@ async fn two_brokers_with_one_id_are_told() {
     assert!(line.contains("two nodes have node.id=11"), "{line}");
     assert!(began.elapsed() < Duration::from_secs(8));
     until_brokers_are(&first, &[1, 2, 3, 11]).await;
+    assert_eq!(create(&first, "orders").await, ErrorCode::None);
 
     let line = refusal(broker_of(12, "u_ucTMKWRwGUGuWNYVmUTA")).await;
     assert!(line.contains("the controllers belong to another cluster than this node"), "{line}");
+    assert_eq!(create(&first, "payments").await, ErrorCode::None);
 }
