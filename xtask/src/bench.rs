@@ -2,6 +2,7 @@
 
 use crate::clients;
 use crate::project::Project;
+use crate::sim;
 use crate::toolchain::{Toolchain, World};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -28,12 +29,21 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     run.arg("run").args(arguments);
     run.arg("--ottla").arg(project.target.join("release/ottla"));
     run.arg("--dir").arg(&directory).arg("--results").arg(&results);
-    if let Some(rdkafka) = rdkafka(&project)? {
+    if is_of_a_cluster(arguments) {
+        build(&mut sim::build(&toolchain))?;
+        run.arg("--sim").arg(sim::program(&project));
+    } else if let Some(rdkafka) = rdkafka(&project)? {
         run.arg("--rdkafka").arg(rdkafka);
     }
     let code = pass_on(&mut run)?;
     eprintln!("all of it: {}", shown(&results));
     Ok(code)
+}
+
+/// Whether the first word asks for the cells of a cluster.
+fn is_of_a_cluster(arguments: &[String]) -> bool {
+    let mut words = arguments.iter().filter(|argument| !argument.starts_with("--"));
+    words.next().is_some_and(|word| word == "cluster")
 }
 
 /// The programs over librdkafka, where they can be built.

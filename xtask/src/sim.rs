@@ -172,13 +172,14 @@ fn number(text: &str) -> Result<u64> {
     text.parse().with_context(|| format!("{text:?} is not a seed"))
 }
 
-fn build(toolchain: &Toolchain) -> Command {
+/// Builds the program, when it's run.
+pub(crate) fn build(toolchain: &Toolchain) -> Command {
     let mut build = toolchain.cargo(World::Simulation, "build");
     build.args(["--package", "sim", "--bin", "sim"]);
     build
 }
 
-fn program(project: &Project) -> PathBuf {
+pub(crate) fn program(project: &Project) -> PathBuf {
     // The target folder of that world, then the profile, then the program: all are called so.
     project.target.join("sim/sim/sim")
 }

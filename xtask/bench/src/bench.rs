@@ -33,6 +33,8 @@ pub(crate) struct Bench {
     pub(crate) ottla: PathBuf,
     /// The programs over librdkafka, where they could be built.
     pub(crate) rdkafka: Option<PathBuf>,
+    /// The simulator's program, where it was built.
+    pub(crate) sim: Option<PathBuf>,
     directory: PathBuf,
     pub(crate) quick: bool,
     pub(crate) repeats: usize,
@@ -69,14 +71,14 @@ pub(crate) fn run(mut line: CommandLine) -> Result<ExitCode> {
     let bench = Bench {
         ottla: line.required("ottla")?.into(),
         rdkafka: line.optional("rdkafka").map(PathBuf::from),
+        sim: line.optional("sim").map(PathBuf::from),
         directory: parent.join(format!("{DATA}{}", std::process::id())),
         quick,
         repeats: if quick { REPEATS_QUICK } else { REPEATS },
     };
     let words = line.words();
     line.finish()?;
-    let chosen: Vec<Cell> =
-        cells::all().into_iter().filter(|cell| cell.is_meant_by(&words)).collect();
+    let chosen = cells::chosen(&words);
     if chosen.is_empty() {
         bail!("no cell is named so; `bench list` names them");
     }
@@ -114,7 +116,7 @@ impl Bench {
         let begun = Instant::now();
         let outcome = (cell.run)(self).map_err(|error| {
             let mut text = format!("{error:#}");
-            for line in last_lines(&self.directory.join("ottla.log")) {
+            for line in logs(&self.directory).iter().flat_map(|log| last_lines(log)) {
                 write!(text, "\n    {line}").expect("a string takes all");
             }
             text
@@ -192,6 +194,11 @@ impl Bench {
         self.directory.join("ottla")
     }
 
+    /// Where the nodes of a cluster keep theirs.
+    pub(crate) fn cluster_directory(&self) -> PathBuf {
+        self.directory.join("cluster")
+    }
+
     /// Has free memory used once before a load that needs so much of it.
     pub(crate) fn touch(&self, bytes: u64) -> Result<()> {
         control::touch_memory(&self.directory, bytes + bytes / 4)?;
@@ -223,6 +230,16 @@ fn raise_file_limit() {
     limit.current = limit.maximum;
     // The cell that needs them counts how many there are.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// The logs of nodes, which lie beside their directories.
+fn logs(directory: &Path) -> Vec<PathBuf> {
+    let directories = [directory.to_owned(), directory.join("cluster")];
+    let entries = directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok());
+    let paths = entries.flatten().flatten().map(|entry| entry.path());
+    let mut logs: Vec<_> = paths.filter(|path| path.extension() == Some("log".as_ref())).collect();
+    logs.sort();
+    logs
 }
 
 fn last_lines(path: &Path) -> Vec<String> {

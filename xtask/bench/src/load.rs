@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn every_record_of_both_loops_is_read_back() {
         let directory = tempfile::tempdir().unwrap();
-        let options = Options { partitions: 6, wrap_bytes: 1 << 30, sync: false };
+        let options =
+            Options { partitions: 6, wrap_bytes: 1 << 30, sync: false, copy_to: Vec::new() };
         let port = Stub::start(directory.path(), &options).unwrap();
         let address = (Ipv4Addr::LOCALHOST, port).into();
         let shape = Shape { batch_bytes: 10_000, ..Shape::default() };

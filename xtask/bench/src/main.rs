@@ -10,9 +10,11 @@
 mod bench;
 mod cell;
 mod cells;
+mod cluster;
 mod command_line;
 mod connection;
 mod control;
+mod failover;
 mod fetcher;
 mod frame;
 mod load;
@@ -24,6 +26,7 @@ mod report;
 mod schedule;
 mod server;
 mod stub;
+mod topics;
 mod usage;
 
 use anyhow::{Result, bail};
@@ -34,17 +37,20 @@ use std::process::ExitCode;
 const HELP: &str = "\
 bench COMMAND
 
-  run --ottla PROGRAM --dir DIR --results FILE [--rdkafka PROGRAM] [--quick] [WORD..]
-      every cell, or those whose names contain a word; prints a table
+  run --ottla PROGRAM --dir DIR --results FILE [--rdkafka PROGRAM] [--sim PROGRAM] [--quick]
+      [cluster] [WORD..]
+      every cell of a single node, or of a cluster, or those of them whose names contain a word;
+      prints a table
   list
       the cells
   touch --dir DIR [--megabytes N]
       uses free memory once, all of it or as much as a load will need: right before the load
-  stub --dir DIR [--partitions N] [--wrap-mib N] [--sync]
-      the stub broker; prints its port, and ends when its input does
+  stub --dir DIR [--partitions N] [--wrap-mib N] [--sync] [--copy-to HOST:PORT,..]
+      the stub broker; prints its port, and ends when its input does; what it's sent at acks=all
+      it copies to other stubs first
   produce --bootstrap HOST:PORT [--topic T] [--partitions N] [--record-bytes N] [--batch-bytes N]
           [--batches-per-request N] [--compression CODEC] [--acks N] [--connections N] [--depth N]
-          [--megabytes N] [--pid N]
+          [--megabytes N] [--replicas N] [--pid N]
       as fast as the broker takes it; creates the topic; with --pid, the broker's CPU seconds
   paced --bootstrap HOST:PORT [--rate N] [--seconds N] and the options of produce
       requests at a fixed rate; latencies count from when each was due

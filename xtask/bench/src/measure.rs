@@ -13,6 +13,7 @@ pub(crate) enum Aim {
     /// No less than this part of the ceiling.
     PartOfCeiling(f64),
     AtMost(f64),
+    AtLeast(f64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,7 @@ impl Measure {
             Aim::TimesCeiling(times) => self.ratio()? / times - 1.0,
             Aim::PartOfCeiling(part) => 1.0 - self.ratio()? / part,
             Aim::AtMost(most) => median(&self.ottla)? / most - 1.0,
+            Aim::AtLeast(least) => 1.0 - median(&self.ottla)? / least,
         };
         Some(Verdict { met: missed_by <= 0.0, missed_by: missed_by.max(0.0) })
     }
@@ -87,6 +89,7 @@ impl Measure {
                 Aim::TimesCeiling(times) => json!({ "ratio_at_most": times }),
                 Aim::PartOfCeiling(part) => json!({ "ratio_at_least": part }),
                 Aim::AtMost(most) => json!({ "at_most": most }),
+                Aim::AtLeast(least) => json!({ "at_least": least }),
             },
             "met": verdict.map(|verdict| verdict.met),
             "missed_by": verdict.map(|verdict| verdict.missed_by),
@@ -138,6 +141,8 @@ mod tests {
         let late = measure(Aim::AtMost(20.0), &[30.0], &[]);
         assert_eq!(late.ratio(), None);
         assert_eq!(late.verdict(), Some(Verdict { met: false, missed_by: 0.5 }));
+        let fast = measure(Aim::AtLeast(20.0), &[25.0], &[]);
+        assert_eq!(fast.verdict(), Some(Verdict { met: true, missed_by: 0.0 }));
         assert_eq!(measure(Aim::None, &[1.0], &[1.0]).verdict(), None);
     }
 }

@@ -48,8 +48,12 @@ impl Default for Shape {
 impl Shape {
     /// One request for each group of partitions, each partition in one of them.
     pub(crate) fn requests(&self) -> Vec<Prepared> {
+        self.requests_for(&self.partitions.clone().collect::<Vec<_>>())
+    }
+
+    /// The same for some of the partitions.
+    pub(crate) fn requests_for(&self, partitions: &[i32]) -> Vec<Prepared> {
         let (batch, records) = self.batch();
-        let partitions: Vec<i32> = self.partitions.clone().collect();
         partitions
             .chunks(self.batches_per_request)
             .map(|group| self.request(group, &batch, records))

@@ -156,6 +156,7 @@ fn aim(aim: Aim) -> String {
         Aim::TimesCeiling(times) => format!("ratio <= {times}"),
         Aim::PartOfCeiling(part) => format!("ratio >= {part}"),
         Aim::AtMost(most) => format!("<= {}", figure(most)),
+        Aim::AtLeast(least) => format!(">= {}", figure(least)),
     }
 }
 

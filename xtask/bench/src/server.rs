@@ -1,11 +1,10 @@
 //! A broker as a process of its own: a node of Ottla or the stub, on an empty directory.
 
 use crate::connection::Connection;
+use crate::topics::{self, Spread};
 use crate::usage::{self, Memory};
 use anyhow::{Context, Result, bail, ensure};
-use protocol::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
-use protocol::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
-use protocol::{ErrorCode, TopicName};
+use protocol::TopicName;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -23,9 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_micros(500);
 
 /// The command of this program that a node is started through.
 pub(crate) const GUARDED: &str = "guarded";
-
-const METADATA_VERSION: i16 = 9;
-const CREATE_TOPICS_VERSION: i16 = 5;
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -67,7 +63,7 @@ impl Server {
     /// A node on a directory, which clients may use once this returns. Settings are `key=value`.
     pub(crate) fn ottla(program: &Path, directory: &Path, settings: &[String]) -> Result<Self> {
         let mut server = Self::ottla_starting(program, directory, settings)?;
-        server.wait_until_ready()?;
+        server.wait_until_ready(1)?;
         Ok(server)
     }
 
@@ -77,8 +73,17 @@ impl Server {
         directory: &Path,
         settings: &[String],
     ) -> Result<Self> {
+        Self::ottla_at(program, directory, free_ports()?, settings)
+    }
+
+    /// The same, on ports for clients and for controllers.
+    pub(crate) fn ottla_at(
+        program: &Path,
+        directory: &Path,
+        [port, controller_port]: [u16; 2],
+        settings: &[String],
+    ) -> Result<Self> {
         std::fs::create_dir_all(directory).context("creating a directory")?;
-        let [port, controller_port] = free_ports()?;
         let settings = settings.to_vec();
         let program = program.to_owned();
         let command = Restart::Ottla { program, controller_port, settings };
@@ -129,10 +134,10 @@ impl Server {
         &self.directory
     }
 
-    /// Waits until it answers a request for metadata with a broker.
-    pub(crate) fn wait_until_ready(&mut self) -> Result<()> {
+    /// Waits until it answers a request for metadata with so many brokers.
+    pub(crate) fn wait_until_ready(&mut self, brokers: usize) -> Result<()> {
         let deadline = Instant::now() + READY_WITHIN;
-        while !self.is_ready() {
+        while !self.is_ready(brokers) {
             if let Some(status) = self.child.try_wait().context("watching a broker")? {
                 bail!("the broker ended with {status} while it started");
             }
@@ -142,10 +147,10 @@ impl Server {
         Ok(())
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, brokers: usize) -> bool {
         let asked = Connection::open(self.address)
-            .and_then(|mut connection| metadata(&mut connection, &[]));
-        asked.is_ok_and(|metadata| !metadata.brokers.is_empty())
+            .and_then(|mut connection| topics::metadata(&mut connection, &[]));
+        asked.is_ok_and(|metadata| metadata.brokers.len() >= brokers)
     }
 
     /// Creates a topic, unless it is there already, and waits until all its partitions have
@@ -156,7 +161,7 @@ impl Server {
         partitions: i32,
         configs: &[(&str, &str)],
     ) -> Result<()> {
-        create_topic(self.address, topic, partitions, configs)
+        topics::create_topic(self.address, topic, Spread { partitions, replicas: 1 }, configs)
     }
 }
 
@@ -165,13 +170,11 @@ impl Restart {
         let Self::Ottla { program, controller_port, settings } = self else {
             bail!("a stub starts once");
         };
-        let listeners = format!("PLAINTEXT://{address},CONTROLLER://127.0.0.1:{controller_port}");
         let log = directory.with_extension("log");
         let log = File::options().create(true).append(true).open(log).context("a node's log")?;
         let mut command = Command::new(std::env::current_exe().context("this program")?);
         command.arg(GUARDED).arg(program);
-        command.args(["start", "--set", &format!("listeners={listeners}")]);
-        command.args(["--set", &format!("log.dirs={}", directory.display())]);
+        command.arg("start").args(own_settings(address.port(), *controller_port, directory));
         for setting in settings {
             command.args(["--set", setting]);
         }
@@ -193,6 +196,14 @@ impl Drop for Server {
     }
 }
 
+/// Where a node listens and keeps its data, as options.
+pub(crate) fn own_settings(port: u16, controller_port: u16, directory: &Path) -> [String; 4] {
+    let listeners =
+        format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
+    let directories = format!("log.dirs={}", directory.display());
+    ["--set".to_owned(), listeners, "--set".to_owned(), directories]
+}
+
 /// Becomes another program, which the kernel kills when whoever started this one ends in whatever
 /// way.
 pub(crate) fn guarded(arguments: &[String]) -> Result<std::convert::Infallible> {
@@ -200,88 +211,6 @@ pub(crate) fn guarded(arguments: &[String]) -> Result<std::convert::Infallible> 
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .context("asking to be killed")?;
     Err(Command::new(program).args(arguments).exec()).context("becoming another program")
-}
-
-/// Creates a topic, unless it is there already, and waits until all its partitions have leaders.
-pub(crate) fn create_topic(
-    address: SocketAddr,
-    topic: &TopicName,
-    partitions: i32,
-    configs: &[(&str, &str)],
-) -> Result<()> {
-    let mut connection = Connection::open(address)?;
-    if !is_led(&metadata(&mut connection, std::slice::from_ref(topic))?, partitions) {
-        create_topics(&mut connection, std::slice::from_ref(topic), partitions, configs)?;
-    }
-    wait_for_leaders(&mut connection, std::slice::from_ref(topic), partitions)
-}
-
-/// Creates topics with one request.
-pub(crate) fn create_topics(
-    connection: &mut Connection,
-    topics: &[TopicName],
-    partitions: i32,
-    configs: &[(&str, &str)],
-) -> Result<()> {
-    let configs: Vec<CreatableTopicConfig> = configs
-        .iter()
-        .map(|&(name, value)| CreatableTopicConfig {
-            name: name.to_owned(),
-            value: Some(value.to_owned()),
-        })
-        .collect();
-    let topics = topics.iter().map(|name| CreatableTopic {
-        name: name.clone(),
-        num_partitions: partitions,
-        replication_factor: 1,
-        configs: configs.clone(),
-        ..CreatableTopic::default()
-    });
-    let request =
-        CreateTopicsRequest { topics: topics.collect(), ..CreateTopicsRequest::default() };
-    let response = connection.call(&request, CREATE_TOPICS_VERSION)?;
-    for topic in response.topics {
-        if topic.error_code != ErrorCode::None {
-            bail!("creating {}: {:?}, {:?}", topic.name, topic.error_code, topic.error_message);
-        }
-    }
-    Ok(())
-}
-
-/// Waits until every partition of the topics has a leader.
-pub(crate) fn wait_for_leaders(
-    connection: &mut Connection,
-    topics: &[TopicName],
-    partitions: i32,
-) -> Result<()> {
-    let deadline = Instant::now() + READY_WITHIN;
-    while !is_led(&metadata(connection, topics)?, partitions) {
-        ensure!(Instant::now() < deadline, "a topic gets no leaders");
-        thread::sleep(LOOK_EVERY);
-    }
-    Ok(())
-}
-
-fn metadata(connection: &mut Connection, topics: &[TopicName]) -> Result<MetadataResponse> {
-    let topics = topics.iter().map(|name| MetadataRequestTopic {
-        name: Some(name.clone()),
-        ..MetadataRequestTopic::default()
-    });
-    let request = MetadataRequest {
-        topics: Some(topics.collect()),
-        allow_auto_topic_creation: false,
-        ..MetadataRequest::default()
-    };
-    connection.call(&request, METADATA_VERSION)
-}
-
-fn is_led(metadata: &MetadataResponse, partitions: i32) -> bool {
-    metadata.topics.iter().all(|topic| {
-        let led = topic.partitions.iter().filter(|partition| {
-            partition.error_code == ErrorCode::None && partition.leader_id.0 >= 0
-        });
-        i32::try_from(led.count()).is_ok_and(|led| led >= partitions)
-    })
 }
 
 /// Ports that were free a moment ago.

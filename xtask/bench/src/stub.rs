@@ -6,6 +6,7 @@
 //! same one.
 
 mod answer;
+mod copies;
 mod partition;
 
 use crate::command_line::CommandLine;
@@ -13,6 +14,7 @@ use crate::frame::Frames;
 use answer::Answer;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use copies::Copies;
 use partition::{Arrivals, Partition};
 use protocol::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 use protocol::api::fetch::FetchRequest;
@@ -25,7 +27,7 @@ use protocol::api::produce::{
 };
 use protocol::{ApiKey, CorrelationId, ErrorCode, Message, Reader, RequestHeader, TopicName};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub(crate) const FETCH_VERSION: i16 = 11;
 const FETCH_VERSIONS: Range<i16> = 4..FETCH_VERSION + 1;
 
 const SELF: i32 = 0;
+const ACKS_ALL: i16 = -1;
 
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -47,10 +50,13 @@ pub(crate) struct Options {
     pub(crate) wrap_bytes: u64,
     /// Whether every batch is synced before it is acknowledged.
     pub(crate) sync: bool,
+    /// The stubs that have a copy before acks=all is answered.
+    pub(crate) copy_to: Vec<SocketAddr>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Stub {
+    copy_to: Vec<SocketAddr>,
     partitions: Vec<Partition>,
     arrivals: Arrivals,
     port: u16,
@@ -63,6 +69,7 @@ pub(crate) fn run(mut line: CommandLine) -> Result<()> {
         partitions: line.number("partitions", 6)?,
         wrap_bytes: line.number("wrap-mib", WRAP_MIB)? * 1024 * 1024,
         sync: line.flag("sync"),
+        copy_to: addresses(&line.optional("copy-to").unwrap_or_default())?,
     };
     line.finish()?;
     let port = Stub::start(Path::new(&directory), &options)?;
@@ -70,6 +77,11 @@ pub(crate) fn run(mut line: CommandLine) -> Result<()> {
     let mut rest = Vec::new();
     std::io::stdin().read_to_end(&mut rest).context("waiting for the end of the input")?;
     Ok(())
+}
+
+fn addresses(text: &str) -> Result<Vec<SocketAddr>> {
+    let addresses = text.split(',').filter(|address| !address.is_empty());
+    addresses.map(|address| address.parse().with_context(|| address.to_owned())).collect()
 }
 
 impl Stub {
@@ -80,7 +92,8 @@ impl Stub {
         let partitions = (0..options.partitions)
             .map(|index| Partition::create(directory, index, options))
             .collect::<Result<_>>()?;
-        let stub = Arc::new(Self { partitions, arrivals: Arrivals::default(), port });
+        let (arrivals, copy_to) = (Arrivals::default(), options.copy_to.clone());
+        let stub = Arc::new(Self { copy_to, partitions, arrivals, port });
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let stub = Arc::clone(&stub);
@@ -98,6 +111,7 @@ impl Stub {
         stream.set_nodelay(true).context("setting no-delay")?;
         let mut frames = Frames::new(stream.try_clone().context("sharing a connection")?);
         let mut answer = Answer::default();
+        let mut copies = Copies::open(&self.copy_to)?;
         // A client that hangs up is no error.
         while let Ok(frame) = frames.next() {
             let mut reader = Reader::new(frame.clone());
@@ -108,8 +122,14 @@ impl Stub {
                     let request: ProduceRequest = read(&header, &mut reader)?;
                     let acks = request.acks;
                     let batches = Batches::of(&request, &frame)?;
+                    if acks == ACKS_ALL {
+                        copies.send(&frame)?;
+                    }
                     drop((request, reader, frame));
                     let response = frames.last_mut(|bytes| self.append(batches, bytes))?;
+                    if acks == ACKS_ALL {
+                        copies.wait()?;
+                    }
                     if acks == 0 {
                         continue;
                     }
@@ -277,7 +297,7 @@ mod tests {
 
     fn start(wrap_bytes: u64) -> (tempfile::TempDir, SocketAddr) {
         let directory = tempfile::tempdir().unwrap();
-        let options = Options { partitions: 2, wrap_bytes, sync: true };
+        let options = Options { partitions: 2, wrap_bytes, sync: true, copy_to: Vec::new() };
         let port = Stub::start(directory.path(), &options).unwrap();
         (directory, (Ipv4Addr::LOCALHOST, port).into())
     }
@@ -329,6 +349,28 @@ mod tests {
             })
             .collect();
         assert_eq!(offsets, [8, 16], "from the batch on that holds the offset");
+    }
+
+    #[test]
+    fn what_is_acknowledged_at_acks_all_is_on_the_other_stubs_too() {
+        let others: Vec<_> = (0..2).map(|_| start(1 << 20)).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let copy_to = others.iter().map(|(_, address)| *address).collect();
+        let options = Options { partitions: 2, wrap_bytes: 1 << 20, sync: false, copy_to };
+        let port = Stub::start(directory.path(), &options).unwrap();
+        let leader = (Ipv4Addr::LOCALHOST, port).into();
+        let mut connection = Connection::open(leader).unwrap();
+        for (acks, id) in [(1, 0), (-1, 1)] {
+            let mut request = Shape { acks, ..shape() }.requests().remove(0);
+            connection.sender.write_all(request.bytes(id)).unwrap();
+            check_response(connection.receiver.next().unwrap(), id).unwrap();
+        }
+        let records =
+            |address| Fetcher::open(address, shape().topic, 0..1).unwrap().poll(1).unwrap().records;
+        assert_eq!(records(leader), 16);
+        for (_, other) in others {
+            assert_eq!(records(other), 8, "what was sent at acks=all, and no more");
+        }
     }
 
     #[test]

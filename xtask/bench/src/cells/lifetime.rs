@@ -7,7 +7,8 @@ use crate::fetcher::Fetcher;
 use crate::load::{DEPTH, flat_out};
 use crate::measure::{Aim, Quantity};
 use crate::prepared::{Shape, check_response};
-use crate::server::{Server, create_topics, wait_for_leaders};
+use crate::server::Server;
+use crate::topics::{Spread, create_topics, wait_for_leaders};
 use anyhow::{Context, Result, ensure};
 use protocol::TopicName;
 use std::io::Write;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 const REPEATS_OF_A_START: usize = 5;
 const PARTITIONS: i32 = 1000;
 const TOPICS: usize = 1000;
+const ONE: Spread = Spread { partitions: 1, replicas: 1 };
 
 /// How long a node may take to do what it was asked after its start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,7 +59,7 @@ fn start_empty(bench: &Bench) -> Result<Findings> {
     bench.repeat(&START_EMPTY, REPEATS_OF_A_START, || {
         let begun = Instant::now();
         let mut server = Server::ottla_starting(&bench.ottla, &bench.ottla_directory(), &[])?;
-        server.wait_until_ready()?;
+        server.wait_until_ready(1)?;
         let ready = begun.elapsed();
         server.create_topic(&TopicName::from(TOPIC), 1, &[])?;
         acknowledge(&server)?;
@@ -76,7 +78,7 @@ fn start_full(bench: &Bench) -> Result<Findings> {
         let stopped = asked.elapsed();
         let begun = Instant::now();
         server.start_again()?;
-        server.wait_until_ready()?;
+        server.wait_until_ready(1)?;
         let ready = begun.elapsed();
         acknowledge(&server)?;
         Ok([stopped, ready, begun.elapsed()].map(milliseconds))
@@ -90,9 +92,9 @@ fn many_topics(bench: &Bench) -> Result<Findings> {
         let topics: Vec<TopicName> =
             (0..TOPICS).map(|number| format!("topic-{number}").into()).collect();
         let begun = Instant::now();
-        create_topics(&mut connection, &topics, 1, &[])?;
+        create_topics(&mut connection, &topics, ONE, &[])?;
         let answered = begun.elapsed();
-        wait_for_leaders(&mut connection, &topics, 1)?;
+        wait_for_leaders(&mut connection, &topics, ONE)?;
         Ok([answered, begun.elapsed()].map(milliseconds))
     })
 }
@@ -108,7 +110,7 @@ fn crash(bench: &Bench) -> Result<Findings> {
         server.kill()?;
         let begun = Instant::now();
         server.start_again()?;
-        server.wait_until_ready()?;
+        server.wait_until_ready(1)?;
         let ready = begun.elapsed();
         fetch_something(&server)?;
         let fetched = begun.elapsed();

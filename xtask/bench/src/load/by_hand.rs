@@ -6,7 +6,7 @@ use crate::fetcher::Fetcher;
 use crate::payload::Payload;
 use crate::prepared::Shape;
 use crate::schedule::Schedule;
-use crate::server::create_topic;
+use crate::topics::{Spread, create_topic};
 use crate::usage;
 use anyhow::{Context, Result, bail};
 use protocol::TopicName;
@@ -18,13 +18,14 @@ use std::time::{Duration, Instant};
 pub(crate) fn produce(mut line: CommandLine) -> Result<()> {
     let address = bootstrap(&mut line)?;
     let shape = shape(&mut line)?;
+    let spread = spread(&mut line, &shape)?;
     let connections = line.number("connections", 2)?;
     let depth = line.number("depth", DEPTH)?;
     let megabytes: u64 = line.number("megabytes", 2000)?;
     let cpu = Cpu::of(&mut line)?;
     line.finish()?;
     let requests = shape.requests();
-    create_topic(address, &shape.topic, shape.partitions.end, &[])?;
+    create_topic(address, &shape.topic, spread, &[])?;
     let before = cpu.used()?;
     let volume = flat_out(address, &requests, connections, depth, megabytes * 1_000_000)?;
     report(&volume, cpu.used()?.zip(before));
@@ -34,11 +35,12 @@ pub(crate) fn produce(mut line: CommandLine) -> Result<()> {
 pub(crate) fn paced(mut line: CommandLine) -> Result<()> {
     let address = bootstrap(&mut line)?;
     let shape = shape(&mut line)?;
+    let spread = spread(&mut line, &shape)?;
     let rate = line.number("rate", 1000)?;
     let seconds = line.number("seconds", 5)?;
     let cpu = Cpu::of(&mut line)?;
     line.finish()?;
-    create_topic(address, &shape.topic, shape.partitions.end, &[])?;
+    create_topic(address, &shape.topic, spread, &[])?;
     let schedule = Schedule::steady(rate, Duration::from_secs(seconds));
     let before = cpu.used()?;
     let latencies = run_paced(address, shape.requests(), &schedule, Instant::now())?;
@@ -132,6 +134,11 @@ fn shape(line: &mut CommandLine) -> Result<Shape> {
         compression,
         acks: line.number("acks", default.acks)?,
     })
+}
+
+/// What the topic is created with, where it isn't there already.
+fn spread(line: &mut CommandLine, shape: &Shape) -> Result<Spread> {
+    Ok(Spread { partitions: shape.partitions.end, replicas: line.number("replicas", 1)? })
 }
 
 fn compression(name: &str) -> Result<Compression> {
