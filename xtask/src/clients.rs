@@ -153,7 +153,7 @@ fn nodes(stage: &Stage<'_>) -> PathBuf {
 }
 
 /// The development build, with every assertion on.
-fn ottla(stage: &mut Stage<'_>) -> Result<PathBuf> {
+pub(crate) fn ottla(stage: &mut Stage<'_>) -> Result<PathBuf> {
     let mut build = stage.cargo(World::Real, "build");
     stage.build(build.args(["--quiet", "--package", "broker", "--bin", "ottla"]))?;
     Ok(stage.project.target.join("debug/ottla"))

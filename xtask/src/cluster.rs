@@ -25,17 +25,27 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts on an empty directory, and returns once all nodes serve.
     pub(crate) fn start(binary: &Path, data: PathBuf) -> Result<Self> {
+        Self::start_at(free_ports()?, binary, data, &[])
+    }
+
+    /// The same with more options for `ottla dev`, and the first node at a port.
+    pub(crate) fn start_at(
+        port: u16,
+        binary: &Path,
+        data: PathBuf,
+        options: &[&str],
+    ) -> Result<Self> {
         if data.exists() {
             std::fs::remove_dir_all(&data)
                 .with_context(|| format!("emptying {}", data.display()))?;
         }
         std::fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
         let log = File::create(data.with_extension("log")).context("creating the cluster's log")?;
-        let port = free_ports()?;
         let child = Command::new(binary)
             .args(["dev", "--nodes", &NODES.to_string(), "--base-port", &port.to_string()])
             .arg("--dir")
             .arg(&data)
+            .args(options)
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("sharing the cluster's log")?)
             .stderr(log)
@@ -51,6 +61,23 @@ impl Cluster {
     /// Where clients connect to.
     pub(crate) fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// All the places where clients may connect to, whichever of them is away.
+    pub(crate) fn bootstraps(&self) -> String {
+        let places: Vec<_> =
+            (1..=NODES).map(|node| format!("127.0.0.1:{}", self.port_of(node))).collect();
+        places.join(",")
+    }
+
+    /// Where one node listens, counted from 1.
+    pub(crate) fn port_of(&self, node: u16) -> u16 {
+        self.port + node - 1
+    }
+
+    /// The process that started the nodes' processes.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The log directory of one node, which has all topics of as many replicas as there are nodes.
@@ -81,7 +108,7 @@ impl Drop for Cluster {
 }
 
 /// The first of ports in a row that were free a moment ago, those of the controllers with them.
-fn free_ports() -> Result<u16> {
+pub(crate) fn free_ports() -> Result<u16> {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let mut rows = PORTS.step_by(usize::from(NODES));
     let all_free = |first: &u16| {

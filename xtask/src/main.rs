@@ -17,6 +17,7 @@ mod python;
 mod rocksdb;
 mod run;
 mod sim;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -34,12 +35,18 @@ cargo xtask COMMAND
                            words pick the steps whose names contain one of them
   bench [--quick] [WORD..] measures a release node beside the machine's own ceiling; words pick the
                            cells whose names contain one of them; `bench list` names them
+  bench cluster [--quick] [WORD..]
+                           the same of three nodes as one cluster: throughput, failover, idling
   sim --seed N             one run of the simulation, its output shown
   sim --seeds A..B         a campaign over the seeds A to B, both included
       [--scenario NAME]    one scenario instead of the seed's own choice
       [--bug NAME]         with a bug of the museum planted: up to the first seed that notices
   sim list                 the scenarios
   sim museum               plants every bug in turn, and tells how soon each is noticed
+  soak [--minutes N] [--seed N] [--ottla FILE] [--base-port PORT]
+                           a cluster of three under real clients, its processes killed at random;
+                           for ten minutes unless told otherwise, and of a fresh build unless of
+                           a binary that is named
   fix                      format, and apply what the lints suggest
 ";
 
@@ -64,6 +71,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "sim" => sim::run(rest),
+        "soak" => soak::run(rest),
         "fix" => fix::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -131,7 +131,7 @@ fn free_ports() -> Result<(u16, u16)> {
 }
 
 /// Asks for metadata, version 0, and sees how many brokers the answer lists.
-fn listed_brokers(port: u16) -> u32 {
+pub(crate) fn listed_brokers(port: u16) -> u32 {
     const REQUEST: [u8; 18] = [
         0, 0, 0, 14, // length
         0, 3, 0, 0, // Metadata, version 0

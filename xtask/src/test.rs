@@ -4,7 +4,7 @@ use crate::journal::Journal;
 use crate::project::Project;
 use crate::step::{Outcome, Stage, Step};
 use crate::toolchain::{Toolchain, World};
-use crate::{clients, purity, sim, tidy};
+use crate::{clients, purity, sim, soak, tidy};
 use anyhow::{Context, Result, bail};
 use std::io::Write;
 use std::path::PathBuf;
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "client: rdkafka", in_quick: false, run: clients::rdkafka },
     Step { name: "client: Java", in_quick: false, run: clients::java },
     Step { name: "kill -9 under load", in_quick: false, run: clients::kill_under_load },
+    Step { name: "kill -9 in a cluster", in_quick: false, run: soak::slice },
     Step { name: "segments: DumpLogSegments", in_quick: false, run: clients::dump_log_segments },
     Step { name: "Kafka's server.properties", in_quick: false, run: clients::shipped_config },
     Step { name: "documentation", in_quick: false, run: documentation },
