@@ -53,8 +53,10 @@ pub(crate) struct ControllerChannel {
 /// Where the channel leads.
 #[derive(Default)]
 struct Current {
-    /// How often it was moved on; the controllers take turns.
+    /// How often it was moved on.
     turn: usize,
+    /// Whose turn it is among the controllers of the configuration, counted on and on.
+    next: usize,
     /// Where it was in vain: not again before it has been elsewhere.
     avoided: Option<Address>,
     connection: Option<(Address, Connection)>,
@@ -150,15 +152,14 @@ impl ControllerChannel {
         let (active, moves) = self.active.address();
         let (turn, address) = {
             let current = self.current();
-            let active = active.filter(|active| current.avoided.as_ref() != Some(active));
+            let active = current.unless_in_vain(active);
             if let Some((address, connection)) = current.open()
                 && active.as_ref().is_none_or(|active| active == address)
             {
                 let (connection, address) = (connection.clone(), address.clone());
                 return Ok(Reached { connection, address, turn: current.turn, moves });
             }
-            let next = || self.controllers[current.turn % self.controllers.len()].clone();
-            (current.turn, active.unwrap_or_else(next))
+            (current.turn, active.unwrap_or_else(|| self.whose_turn(&current).clone()))
         };
         // Nobody waits for another's connecting, which may take long.
         let (host, port) = &address;
@@ -183,17 +184,25 @@ impl ControllerChannel {
         }
     }
 
-    /// Gives the next controller its turn, unless somebody has done so since this turn began.
+    /// Goes elsewhere, unless somebody has done so since this turn began.
+    ///
+    /// Only who had its turn has had it. The one that was believed to be active is asked out of turn,
+    /// maybe every other time, and must not cost another one its turn every time.
     fn move_on(&self, turn: usize, from: &Address) {
         let mut current = self.current();
         if current.turn == turn {
-            let mut next = turn.wrapping_add(1);
-            // It would be the same one again.
-            if self.controllers[next % self.controllers.len()] == *from {
-                next = next.wrapping_add(1);
-            }
-            *current = Current { turn: next, avoided: Some(from.clone()), connection: None };
+            let had_its_turn = self.whose_turn(&current) == from;
+            *current = Current {
+                turn: turn.wrapping_add(1),
+                next: current.next.wrapping_add(usize::from(had_its_turn)),
+                avoided: Some(from.clone()),
+                connection: None,
+            };
         }
+    }
+
+    fn whose_turn(&self, current: &Current) -> &Address {
+        &self.controllers[current.next % self.controllers.len()]
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -202,6 +211,11 @@ impl ControllerChannel {
 }
 
 impl Current {
+    /// The controller that is believed to be active, unless it was asked just now.
+    fn unless_in_vain(&self, active: Option<Address>) -> Option<Address> {
+        active.filter(|active| self.avoided.as_ref() != Some(active))
+    }
+
     /// The connection, unless it has ended: an idle one is closed by the other end.
     fn open(&self) -> Option<&(Address, Connection)> {
         self.connection.as_ref().filter(|(_, connection)| connection.ended().is_none())
@@ -214,19 +228,47 @@ mod tests {
 
     use super::*;
 
+    fn channel(controllers: &[Address], active: &Arc<ActiveController>) -> ControllerChannel {
+        let timeouts = ChannelTimeouts { connect: Duration::ZERO, request: Duration::ZERO };
+        let active = Arc::clone(active);
+        ControllerChannel::new(Arc::new(Tcp), active, controllers.to_vec(), timeouts)
+    }
+
+    fn at(host: &str) -> Address {
+        (host.to_owned(), 1)
+    }
+
     #[test]
     fn many_failures_of_one_turn_move_on_once() {
-        let timeouts = ChannelTimeouts { connect: Duration::ZERO, request: Duration::ZERO };
-        let controllers = vec![("a".to_owned(), 1), ("b".to_owned(), 2)];
-        let active = Arc::default();
-        let channel = ControllerChannel::new(Arc::new(Tcp), active, controllers.clone(), timeouts);
-        channel.move_on(0, &controllers[0]);
-        channel.move_on(0, &controllers[0]);
-        assert_eq!(channel.current().turn, 1);
-        channel.move_on(1, &controllers[1]);
+        let controllers = [at("a"), at("b")];
+        let channel = channel(&controllers, &Arc::default());
+        for (turn, from, next) in [(0, "a", "b"), (0, "a", "b"), (1, "b", "a")] {
+            channel.move_on(turn, &at(from));
+            let current = channel.current();
+            assert_eq!(channel.whose_turn(&current), &at(next));
+        }
         assert_eq!(channel.current().turn, 2);
-        // The one that was in vain has its turn again after another one.
-        channel.move_on(2, &controllers[1]);
-        assert_eq!(channel.current().turn, 4);
+    }
+
+    #[test]
+    fn who_was_active_is_asked_again_and_again_and_the_others_have_their_turns_all_the_same() {
+        let controllers = [at("a"), at("b"), at("c")];
+        for believed in &controllers {
+            let active = Arc::<ActiveController>::default();
+            active.confirm(believed);
+            let channel = channel(&controllers, &active);
+            let mut asked = Vec::new();
+            for turn in 0..6 {
+                let address = {
+                    let current = channel.current();
+                    let active = current.unless_in_vain(active.address().0);
+                    active.unwrap_or_else(|| channel.whose_turn(&current).clone())
+                };
+                channel.move_on(turn, &address);
+                asked.push(address);
+            }
+            assert!(controllers.iter().all(|each| asked.contains(each)), "{asked:?}");
+            assert!(asked.windows(2).all(|pair| pair[0] != pair[1]), "{asked:?}");
+        }
     }
 }
