@@ -3,14 +3,19 @@
 //! Told by what controllers apply, so it knows before any client does. It looks on, and hands what
 //! it hears on to the observer, who judges.
 
+mod progress;
+
 use std::{
     collections::BTreeSet,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use broker::witness::{Event, ReplicaId, Witness};
 use metadata::{ClusterImage, MetadataRecord};
-use protocol::{BrokerId, TopicPartition};
+use protocol::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
+
+use progress::{Progress, Replica};
 
 /// The roles as they are. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +37,7 @@ struct Roles {
     applied: u64,
     /// The active controller of the highest term.
     active: Option<(u64, BrokerId)>,
+    progress: Progress,
 }
 
 impl Cast {
@@ -59,6 +65,12 @@ impl Cast {
         self.partition(partition, |partition| partition.leader).flatten()
     }
 
+    /// How often a leader was named for a partition.
+    #[must_use]
+    pub fn leader_epoch_of(&self, partition: &TopicPartition) -> Option<LeaderEpoch> {
+        self.partition(partition, |partition| partition.leader_epoch)
+    }
+
     /// The in-sync replicas of a partition.
     #[must_use]
     pub fn isr_of(&self, partition: &TopicPartition) -> BTreeSet<BrokerId> {
@@ -80,6 +92,77 @@ impl Cast {
         let image = self.image();
         let mut partitions = image.topics().iter().flat_map(|topic| topic.partitions());
         partitions.all(|(_, partition)| partition.isr.len() == partition.replicas.len())
+    }
+
+    /// The registration of a broker that is in service.
+    #[must_use]
+    pub fn registration_in_service(&self, broker: BrokerId) -> Option<BrokerEpoch> {
+        let roles = self.roles();
+        let registered = roles.image.brokers().get(broker)?;
+        registered.is_active().then_some(registered.epoch)
+    }
+
+    /// The newest entry of the metadata log that was applied anywhere.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.roles().applied
+    }
+
+    /// The last entry that one controller has applied.
+    #[must_use]
+    pub fn applied_by(&self, controller: BrokerId) -> u64 {
+        self.roles().progress.applied.get(&controller).copied().unwrap_or_default()
+    }
+
+    /// Up to which entry one controller was last given an image, instead of entries: when it
+    /// started, or by another one.
+    #[must_use]
+    pub fn restored_by(&self, controller: BrokerId) -> u64 {
+        self.roles().progress.restored.get(&controller).copied().unwrap_or_default()
+    }
+
+    /// Whether a broker shows its clients all that was applied up to an entry.
+    #[must_use]
+    pub fn has_published(&self, broker: BrokerId, index: u64) -> bool {
+        let published = self.roles().progress.published.get(&broker).copied();
+        published.and_then(|published| u64::try_from(published).ok()) >= Some(index)
+    }
+
+    /// Up to where every in-sync replica of a partition would survive a power loss.
+    #[must_use]
+    pub fn synced_end_of(&self, partition: &TopicPartition) -> Offset {
+        let synced = self.isr_of(partition).into_iter().map(|broker| {
+            self.replica(partition, broker, |replica| replica.synced_end).unwrap_or_default()
+        });
+        synced.min().unwrap_or_default()
+    }
+
+    /// What a broker has cut off its log of a partition, first to last.
+    #[must_use]
+    pub fn cuts_of(&self, partition: &TopicPartition, broker: BrokerId) -> Vec<Range<Offset>> {
+        self.replica(partition, broker, |replica| replica.cuts.clone()).unwrap_or_default()
+    }
+
+    /// The in-sync replicas that a leader last asked for.
+    #[must_use]
+    pub fn isr_proposed_by(
+        &self,
+        leader: BrokerId,
+        partition: &TopicPartition,
+    ) -> BTreeSet<BrokerId> {
+        self.replica(partition, leader, |replica| replica.proposed_isr.clone()).unwrap_or_default()
+    }
+
+    fn replica<R>(
+        &self,
+        of: &TopicPartition,
+        broker: BrokerId,
+        read: impl FnOnce(&Replica) -> R,
+    ) -> Option<R> {
+        let roles = self.roles();
+        let topic = roles.image.topics().get(of.topic.as_str())?.id;
+        let id = ReplicaId { topic, partition: of.partition, broker };
+        roles.progress.replicas.get(&id).map(read)
     }
 
     fn partition<R>(
@@ -115,11 +198,17 @@ impl controller::Witness for Usher {
         image: &ClusterImage,
     ) {
         self.cast.see(index, image);
+        self.cast.roles().progress.applied.insert(node, index);
         self.observer.applied(node, term, index, records, image);
     }
 
     fn restored(&self, node: BrokerId, term: u64, index: u64, image: &ClusterImage) {
         self.cast.see(index, image);
+        {
+            let progress = &mut self.cast.roles().progress;
+            progress.applied.insert(node, index);
+            progress.restored.insert(node, index);
+        }
         self.observer.restored(node, term, index, image);
     }
 
@@ -136,10 +225,12 @@ impl controller::Witness for Usher {
 
 impl Witness for Usher {
     fn saw(&self, replica: ReplicaId, event: &Event<'_>) {
+        self.cast.roles().progress.saw(replica, event);
         self.observer.saw(replica, event);
     }
 
     fn published(&self, broker: BrokerId, index: i64, image: &ClusterImage) {
+        self.cast.roles().progress.published.insert(broker, index);
         self.observer.published(broker, index, image);
     }
 }

@@ -3,11 +3,19 @@
 mod client_library;
 mod cluster;
 mod directed;
+mod epochs;
 mod failover;
+mod leader_alone;
+mod minimum;
+mod power;
+mod quorum;
+mod recreation;
 mod story;
 mod swarm;
+mod unclean;
+mod upgrade;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use futures_util::future::LocalBoxFuture;
 
 use crate::{shape::Shape, world::World};
@@ -68,10 +76,29 @@ scenarios! {
         failover::what_all_replicas_have_survives_the_leaders_isolation,
         failover::what_all_replicas_have_survives_the_power_loss_of_one,
         failover::a_leader_that_was_deposed_cannot_acknowledge,
-        failover::without_unclean_elections_a_partition_waits_and_loses_nothing,
         failover::leadership_that_moves_twice_leaves_equal_logs,
         failover::a_rolling_restart_loses_nothing,
         failover::the_controllers_death_in_the_middle_of_a_change_is_survived,
+        power::what_was_synced_first_survives_the_power_loss_of_everybody,
+        power::without_syncs_the_power_loss_of_everybody_takes_only_an_unsynced_end,
+        upgrade::a_rolling_restart_into_a_higher_metadata_version_and_back_loses_nothing,
+    }
+    STORIES_WITH_CONTROLLERS_APART on (three_brokers) {
+        leader_alone::what_a_leader_alone_acknowledged_is_lost_only_from_the_next_epoch_on,
+        unclean::without_unclean_elections_a_partition_waits_and_loses_nothing,
+        unclean::with_an_unclean_election_a_partition_is_available_and_its_loss_is_told_exactly,
+        epochs::a_follower_keeps_what_is_above_its_own_high_watermark,
+        epochs::a_registration_that_is_over_cannot_join_the_in_sync_replicas,
+        minimum::an_eligible_replica_leads_when_the_last_one_in_sync_has_lost_its_memory,
+        minimum::what_waits_while_too_few_are_in_sync_is_not_acknowledged,
+        quorum::a_controller_without_followers_neither_commits_nor_keeps_its_brokers,
+        recreation::a_topic_that_is_created_again_brings_nothing_back,
+    }
+    STORIES_OF_FIVE on (power::five_brokers) {
+        power::what_all_replicas_have_survives_the_power_loss_of_all_but_one_of_the_minimum,
+    }
+    STORIES_OF_SNAPSHOTS on (quorum::with_short_memory) {
+        quorum::who_was_away_for_long_is_given_a_snapshot_while_clients_are_served,
     }
     SINGLE_SWARMS on (Shape::single) {
         swarm::acknowledged_records_survive_kills_and_power_loss,
@@ -93,6 +120,14 @@ fn three_nodes() -> Shape {
     Shape::combined(3).with("replica.lag.time.max.ms=2000")
 }
 
+/// The same with controllers elsewhere, who are there when the brokers aren't. Leaders stay where
+/// they are while nothing happens to them.
+fn three_brokers() -> Shape {
+    Shape::separate(3, 3)
+        .with("replica.lag.time.max.ms=2000")
+        .with("auto.leader.rebalance.enable=false")
+}
+
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     GROUPS.iter().copied().flatten()
@@ -106,14 +141,21 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
 pub fn pick(name: Option<&str>, seed: u64) -> Result<&'static Scenario> {
     let Some(name) = name else {
         let (round, turn) = (seed / 10, seed % 10);
-        let group = match turn {
-            7 => SINGLE_SWARMS,
-            8 => CLUSTER_STORIES,
-            9 => SINGLE_STORIES,
+        let groups = match turn {
+            7 => &[SINGLE_SWARMS][..],
+            8 => &[
+                CLUSTER_STORIES,
+                STORIES_WITH_CONTROLLERS_APART,
+                STORIES_OF_FIVE,
+                STORIES_OF_SNAPSHOTS,
+            ],
+            9 => &[SINGLE_STORIES],
             _ => return Ok(&CLUSTER_SWARMS[0]),
         };
-        let index = round % u64::try_from(group.len()).expect("a few");
-        return Ok(&group[usize::try_from(index).expect("a few")]);
+        let round = usize::try_from(round).unwrap_or(usize::MAX);
+        let mut endlessly = groups.iter().copied().flatten().cycle();
+        let count: usize = groups.iter().map(|group| group.len()).sum();
+        return endlessly.nth(round % count).context("a group of none");
     };
     match all().find(|scenario| scenario.name == name) {
         Some(scenario) => Ok(scenario),

@@ -118,6 +118,11 @@ impl World {
         self.machines().iter().filter(|machine| machine.shape().is_broker)
     }
 
+    /// The machines that vote in the quorum.
+    pub fn controllers(&self) -> impl Iterator<Item = &Machine> {
+        self.machines().iter().filter(|machine| machine.shape().is_controller)
+    }
+
     /// The machine with a number.
     ///
     /// # Panics

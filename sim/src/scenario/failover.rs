@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use client::{Acks, Admin, NewTopic};
+use client::{Admin, ProducerOptions};
 use madsim::rand::{Rng, thread_rng};
-use protocol::{ErrorCode, TopicName};
+use protocol::TopicName;
 use tokio::time::sleep;
 
-use super::story::{Story, send};
+use super::{
+    quorum::create_topic,
+    story::{SHORTLY, Story, acknowledged, patiently, send},
+};
 use crate::{nemesis, workload::Flush, world::World};
-
-const SHORTLY: Duration = Duration::from_secs(3);
 
 /// Whoever leads next has all that was acknowledged.
 pub(super) async fn what_all_replicas_have_survives_the_leaders_crash(world: World) -> Result<()> {
@@ -82,45 +83,19 @@ pub(super) async fn a_leader_that_was_deposed_cannot_acknowledge(world: World) -
     let isolation = world.isolate_from_nodes(&leader);
     // Its clients don't hear of the new leader from it, and send to it for as long as they wait.
     let lonely = world.client_of(&leader).await?;
-    let sent = send(&lonely, &story.partition, 9_000..9_010, Acks::All, SHORTLY).await?;
-    let acknowledged = sent.iter().filter(|(_, is_acknowledged)| *is_acknowledged).count();
-    ensure!(acknowledged == 0, "a leader without followers acknowledged {acknowledged} records");
+    let shortly =
+        || ProducerOptions { delivery_timeout: SHORTLY, block_max: SHORTLY, ..patiently() };
+    let numbers = story.number(10);
+    let sent = send(&lonely, &story.partition, numbers, shortly()).await;
+    let taken = acknowledged(sent).count();
+    ensure!(taken == 0, "a leader without followers acknowledged {taken} records");
     world.until_led_by_another(&story.partition, leader.id()).await?;
-    let sent = send(&lonely, &story.partition, 9_010..9_020, Acks::All, SHORTLY).await?;
-    let acknowledged = sent.iter().filter(|(_, is_acknowledged)| *is_acknowledged).count();
-    ensure!(acknowledged == 0, "a deposed leader acknowledged {acknowledged} records");
+    let numbers = story.number(10);
+    let sent = send(&lonely, &story.partition, numbers, shortly()).await;
+    let taken = acknowledged(sent).count();
+    ensure!(taken == 0, "a deposed leader acknowledged {taken} records");
     drop(isolation);
     story.write(20).await?;
-    story.expect_what_was_promised().await
-}
-
-/// All in-sync replicas are away, and one that isn't in sync is there: it mustn't lead.
-pub(super) async fn without_unclean_elections_a_partition_waits_and_loses_nothing(
-    world: World,
-) -> Result<()> {
-    let mut story = Story::begin(world.clone(), Flush::Sometime).await?;
-    story.write(20).await?;
-    let leader = world.leader(&story.partition).await?;
-    let followers = world.followers(&story.partition).await?;
-    let (behind, other) = (&followers[0], &followers[1]);
-    // Asleep, but not for ever: the two others go on without it.
-    behind.kill();
-    world.until_in_sync(&story.partition, 2).await?;
-    story.write(50).await?;
-    leader.kill();
-    other.kill();
-    sleep(Duration::from_millis(10)).await;
-    behind.start();
-    let taken = story.try_to_write(5, Duration::from_secs(10)).await?;
-    ensure!(taken == 0, "whoever was left took {taken} records");
-    ensure!(
-        world.cast.leader_of(&story.partition) != Some(behind.id()),
-        "a replica leads that isn't in sync"
-    );
-    leader.start();
-    other.start();
-    world.until_all_serve().await?;
-    story.write(10).await?;
     story.expect_what_was_promised().await
 }
 
@@ -131,14 +106,14 @@ pub(super) async fn leadership_that_moves_twice_leaves_equal_logs(world: World) 
         story.write(20).await?;
         let first = world.leader(&story.partition).await?;
         let isolation = world.isolate_from_nodes(&first);
-        let lonely = world.client_of(&first).await?;
-        let _taken = send(&lonely, &story.partition, 5_000..5_005, Acks::Leader, SHORTLY).await?;
+        // Its followers don't reach it, and clients do.
+        let _taken = story.write_to_the_leader_alone(5).await;
         let second = world.until_led_by_another(&story.partition, first.id()).await?;
-        story.try_to_write(5, SHORTLY).await?;
+        story.try_to_write(5, SHORTLY).await;
         second.kill();
         drop(isolation);
         world.until_led_by_another(&story.partition, second.id()).await?;
-        story.try_to_write(5, Duration::from_secs(10)).await?;
+        story.try_to_write(5, Duration::from_secs(10)).await;
         second.start();
         second.until_it_serves().await?;
         world.until_in_sync(&story.partition, 3).await?;
@@ -171,7 +146,7 @@ pub(super) async fn the_controllers_death_in_the_middle_of_a_change_is_survived(
         story.write(10).await?;
         let active = world.active_controller()?.clone();
         let name = TopicName::from(format!("made-{round}").as_str());
-        let asking = tokio::spawn(create(world.clone(), name.clone()));
+        let asking = tokio::spawn(create_topic(world.clone(), name.clone()));
         sleep(Duration::from_millis(thread_rng().gen_range(0..40))).await;
         active.kill();
         if asking.await?? {
@@ -188,16 +163,4 @@ pub(super) async fn the_controllers_death_in_the_middle_of_a_change_is_survived(
         ensure!(is_there, "topic {name} was created, and isn't there");
     }
     story.expect_what_was_promised().await
-}
-
-/// Whether it was created for certain.
-async fn create(world: World, name: TopicName) -> Result<bool> {
-    let topic = NewTopic::new(name).partitions(3).replication_factor(3);
-    let results = Admin::new(world.client().await?).create_topics(&[topic], false).await;
-    Ok(results.is_ok_and(|results| {
-        results.values().all(|result| match result {
-            Ok(()) => true,
-            Err(error) => error.code() == Some(ErrorCode::TopicAlreadyExists),
-        })
-    }))
 }

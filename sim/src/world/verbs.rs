@@ -62,6 +62,37 @@ impl World {
         self.cut_off(machine, false)
     }
 
+    /// Cuts a machine off from some others, until what this returns is dropped.
+    #[must_use]
+    pub fn cut<'a>(
+        &self,
+        machine: &Machine,
+        others: impl IntoIterator<Item = &'a Machine>,
+    ) -> Partition {
+        let own = machine.address();
+        let both_ways = |other: &Machine| [(own, other.address()), (other.address(), own)];
+        let others: Vec<_> = others.into_iter().collect();
+        let ids: Vec<_> = others.iter().map(|other| other.id()).collect();
+        self.trace.note(format_args!("node {} is cut off from {ids:?}", machine.id()));
+        Partition::of_links(&self.network, others.into_iter().flat_map(both_ways).collect())
+    }
+
+    /// Lets nothing that a machine sends reach any controller, until what this returns is dropped:
+    /// then it arrives.
+    #[must_use]
+    pub fn mute_towards_controllers(&self, machine: &Machine) -> Partition {
+        let links = self.controllers().map(|other| (machine.address(), other.address()));
+        self.trace.note(format_args!("no controller hears node {}", machine.id()));
+        Partition::of_links(&self.network, links.collect())
+    }
+
+    /// The power fails everywhere, in the same moment.
+    pub fn lose_power(&self) {
+        for machine in self.machines() {
+            machine.lose_power();
+        }
+    }
+
     fn cut_off(&self, machine: &Machine, from_clients: bool) -> Partition {
         let own = machine.address();
         let nodes = self.machines().iter().map(Machine::address).filter(|other| *other != own);
@@ -99,6 +130,25 @@ impl World {
     /// It isn't, for long.
     pub async fn until_syncs(&self, of: &TopicPartition, broker: BrokerId) -> Result<()> {
         self.until("it to be in sync", || self.cast.isr_of(of).contains(&broker)).await
+    }
+
+    /// Waits until some machine leads a partition.
+    ///
+    /// # Errors
+    /// It doesn't, for long.
+    pub async fn until_leads(&self, of: &TopicPartition, machine: &Machine) -> Result<()> {
+        self.until("it to lead", || self.cast.leader_of(of) == Some(machine.id())).await
+    }
+
+    /// Waits until all brokers that run show what any controller has applied by now.
+    ///
+    /// # Errors
+    /// One of them doesn't, for long.
+    pub async fn until_everybody_knows(&self) -> Result<()> {
+        let index = self.cast.applied();
+        let knows =
+            |machine: &Machine| self.cast.has_published(machine.id(), index) || !machine.serves();
+        self.until("all brokers to know", || self.brokers().all(knows)).await
     }
 
     /// Waits until something is so.
