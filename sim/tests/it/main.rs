@@ -46,6 +46,20 @@ fn every_scenario_goes_well_with_a_few_seeds() {
 }
 
 #[test]
+fn what_a_leader_alone_acknowledged_is_lost_with_one_seed_of_ten_at_the_latest() {
+    let scenario = "what_a_leader_alone_acknowledged_is_lost_only_from_the_next_epoch_on";
+    let loses = |seed: u64| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_sim"));
+        program.args(["--scenario", scenario, "--seed", &seed.to_string()]);
+        let output = program.env("RUST_LOG", "sim=info").output().expect("the program runs");
+        let told = String::from_utf8(output.stderr).expect("text");
+        let summary = told.lines().find(|line| line.contains("that a leader alone acknowledged"));
+        !summary.expect("what is lost is told").contains("lost: 0 of")
+    };
+    assert!((1..=10).any(loses), "a simulator in which nothing is ever lost has seen nothing");
+}
+
+#[test]
 fn without_a_scenario_the_seed_picks_one() {
     for seed in 0..4 {
         let output = sim(&["--seed", &seed.to_string()]);
