@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use protocol::{Offset, ProducerStateEntry, bug};
+use protocol::{Offset, ProducerStateEntry};
 
 use super::Log;
 use crate::{
@@ -135,10 +135,9 @@ impl Log {
         if let Some(epochs) = job.epochs {
             self.epochs_written = Some(epochs);
         }
-        let end = if bug!(S2) { self.log_end_offset } else { job.end };
-        if end > self.synced_end {
-            self.synced_end = end;
-            self.dir.set_recovery_point(&self.topic_partition, end);
+        if job.end > self.synced_end {
+            self.synced_end = job.end;
+            self.dir.set_recovery_point(&self.topic_partition, job.end);
         }
     }
 
