@@ -22,4 +22,4 @@ pub use decision_counts::DecisionCounts;
 pub use error::Error;
 pub use format::{Format, Formatted};
 pub use raft::{QuorumInfo, QuorumVoter, VoterEndpoint, VoterKey, message};
-pub use witness::{Nobody, Witness};
+pub use witness::{Nobody, Vow, Witness};

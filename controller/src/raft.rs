@@ -148,7 +148,7 @@ impl Quorum {
     pub(crate) async fn start(config: QuorumConfig, parts: QuorumParts) -> Result<Self, Error> {
         let QuorumParts { store, net, published, events, witness } = parts;
         let raft_config = raft_config(&config)?;
-        let log = LogStore::new(store.clone());
+        let log = LogStore::open(store.clone(), config.key.node_id, witness.clone())?;
         let snapshots = Arc::new(Snapshots::new(store));
         let alarm = Arc::new(Alarm::default());
         let shown = Shown {

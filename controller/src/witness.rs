@@ -8,6 +8,27 @@ use std::fmt::Debug;
 use metadata::{ClusterImage, MetadataRecord};
 use protocol::BrokerId;
 
+/// What a voter answers for: it must outlast the voter's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vow {
+    /// Whom it has voted for last.
+    Vote {
+        /// In which term.
+        term: u64,
+        /// The candidate.
+        candidate: BrokerId,
+        /// Whether a quorum has voted so.
+        is_elected: bool,
+    },
+    /// The end of its log, and all before.
+    LogEnd {
+        /// The last entry's term; 0 without one.
+        term: u64,
+        /// The index after it.
+        end: u64,
+    },
+}
+
 /// Hears of what the controllers do. `node` is the controller that does it.
 pub trait Witness: Debug + Send + Sync + 'static {
     /// An entry of the log was applied, and led to this image. `records` are empty where the entry
@@ -27,6 +48,16 @@ pub trait Witness: Debug + Send + Sync + 'static {
     /// holds.
     fn restored(&self, node: BrokerId, term: u64, index: u64, image: &ClusterImage) {
         let _ = (node, term, index, image);
+    }
+
+    /// A voter has made something durable, and answers for it from now on.
+    fn vowed(&self, node: BrokerId, vow: Vow) {
+        let _ = (node, vow);
+    }
+
+    /// A voter has started, and this is all that its store remembers.
+    fn remembered(&self, node: BrokerId, vows: &[Vow]) {
+        let _ = (node, vows);
     }
 
     /// A controller takes itself for the active one.

@@ -21,14 +21,14 @@ use openraft::{
     OptionalSend, RaftLogReader,
     storage::{IOFlushed, LogState, RaftLogStorage},
 };
-use protocol::{DecodeError, Stored, bug};
+use protocol::{BrokerId, DecodeError, Stored, bug};
 use store::{Batch, Durability, Order, Store};
 
 use super::{
-    stored::{StoredPosition, StoredVote, decode_entry, encode_entry},
+    stored::{Ballot, Position, StoredPosition, StoredVote, decode_entry, encode_entry},
     type_config::{Entry, LogId, TypeConfig, Vote},
 };
-use crate::{Error, keys};
+use crate::{Error, Vow, Witness, keys};
 
 /// How many entries, and about how many bytes of them, go into one message to a follower.
 const ENTRIES_PER_MESSAGE_MAX: u64 = 256;
@@ -38,11 +38,26 @@ const BYTES_PER_MESSAGE_MAX: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct LogStore {
     store: Arc<dyn Store>,
+    node: BrokerId,
+    witness: Arc<dyn Witness>,
 }
 
 impl LogStore {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    /// Those of a node, as its store remembers them.
+    ///
+    /// # Errors
+    /// The store's; a vote or a last entry that can't be read.
+    pub(crate) fn open(
+        store: Arc<dyn Store>,
+        node: BrokerId,
+        witness: Arc<dyn Witness>,
+    ) -> Result<Self, Error> {
+        let this = Self { store, node, witness };
+        let end = this.last()?.or(this.position(keys::PURGED)?);
+        let vows = [this.vote()?.as_ref().map(vote_of), end.map(end_at)];
+        let vows: Vec<Vow> = vows.into_iter().flatten().collect();
+        this.witness.remembered(node, &vows);
+        Ok(this)
     }
 
     /// The entries with these indexes that the log has, up to a number of bytes but at least one.
@@ -127,6 +142,16 @@ fn decode(index: u64, value: Vec<u8>) -> Result<Entry, Error> {
     Ok(entry)
 }
 
+fn vote_of(vote: &Vote) -> Vow {
+    let Ballot { term, voter, committed } = vote.into();
+    Vow::Vote { term, candidate: voter.node_id, is_elected: committed }
+}
+
+fn end_at(id: LogId) -> Vow {
+    let Position { term, index } = id.into();
+    Vow::LogEnd { term, end: index + 1 }
+}
+
 fn position(id: LogId) -> Bytes {
     StoredPosition { position: id.into() }.to_bytes()
 }
@@ -180,7 +205,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let mut batch = Batch::new();
         batch.put(keys::VOTE, StoredVote { ballot: vote.into() }.to_bytes());
         let durability = if bug!(Q1) { Durability::Buffered } else { Durability::Synced };
-        Ok(self.write(batch, durability)?)
+        self.write(batch, durability)?;
+        self.witness.vowed(self.node, vote_of(vote));
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
@@ -205,12 +232,16 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let mut batch = Batch::new();
+        let (mut batch, mut end) = (Batch::new(), None);
         for entry in entries {
             batch.put(keys::log(entry.log_id.index), encode_entry(&entry));
+            end = Some(end_at(entry.log_id));
         }
         let durability = if bug!(Q2) { Durability::Buffered } else { Durability::Synced };
         self.write(batch, durability)?;
+        if let Some(end) = end {
+            self.witness.vowed(self.node, end);
+        }
         flushed.io_completed(Ok(()));
         Ok(())
     }
@@ -221,7 +252,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let gone = keys::log_from(last.map_or(0, |id| id.index + 1));
         let mut batch = Batch::new();
         batch.delete_range(gone.start, gone.end);
-        Ok(self.write(batch, Durability::Synced)?)
+        self.write(batch, Durability::Synced)?;
+        let end = last.map_or(Vow::LogEnd { term: 0, end: 0 }, end_at);
+        self.witness.vowed(self.node, end);
+        Ok(())
     }
 
     /// In one batch, so that the log never starts after what is said to be purged.

@@ -30,7 +30,7 @@ impl From<u64> for VoterKey {
 }
 
 fn open(store: Arc<dyn Store>) -> Result<(LogStore, StateMachine), Error> {
-    let log = LogStore::new(store.clone());
+    let log = LogStore::open(store.clone(), BrokerId(1), Arc::new(crate::Nobody))?;
     let snapshots = Arc::new(Snapshots::new(store));
     let shown = Shown {
         node: BrokerId(1),
