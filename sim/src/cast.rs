@@ -6,12 +6,13 @@
 mod progress;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use broker::witness::{Event, ReplicaId, Witness};
+use controller::Vow;
 use metadata::{ClusterImage, MetadataRecord};
 use protocol::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
 
@@ -38,6 +39,8 @@ struct Roles {
     /// The active controller of the highest term.
     active: Option<(u64, BrokerId)>,
     progress: Progress,
+    /// How often each controller has voted.
+    votes: BTreeMap<BrokerId, u64>,
 }
 
 impl Cast {
@@ -57,6 +60,12 @@ impl Cast {
     #[must_use]
     pub fn active_controller(&self) -> Option<BrokerId> {
         self.roles().active.map(|(_, node)| node)
+    }
+
+    /// How often a controller has voted so far.
+    #[must_use]
+    pub fn votes_of(&self, node: BrokerId) -> u64 {
+        self.roles().votes.get(&node).copied().unwrap_or_default()
     }
 
     /// Who leads a partition.
@@ -210,6 +219,17 @@ impl controller::Witness for Usher {
             progress.restored.insert(node, index);
         }
         self.observer.restored(node, term, index, image);
+    }
+
+    fn vowed(&self, node: BrokerId, vow: Vow) {
+        if matches!(vow, Vow::Vote { .. }) {
+            *self.cast.roles().votes.entry(node).or_default() += 1;
+        }
+        self.observer.vowed(node, vow);
+    }
+
+    fn remembered(&self, node: BrokerId, vows: &[Vow]) {
+        self.observer.remembered(node, vows);
     }
 
     fn active(&self, node: BrokerId, term: u64) {

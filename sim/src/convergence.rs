@@ -1,5 +1,5 @@
 //! What must come about when nothing goes wrong any more, each within a limited time: the liveness
-//! list.
+//! list. And, as all logs are looked at, that nobody has copied what was damaged (S5, museum S5).
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use protocol::{BrokerId, TopicPartition};
+use protocol::{
+    BrokerId, TopicPartition,
+    records::{Batches, validate},
+};
 use storage::disk::{Disk, Mode};
 use tokio::time::{Instant, sleep};
 
@@ -90,8 +93,23 @@ fn all_logs_are_equal(world: &World) -> Result<(), Violation> {
                 return Err(Violation { property: "V3", partition: Some(at), details });
             }
         }
+        if let Some(details) = expected.ok().and_then(|log| damage(&log)) {
+            return Err(Violation { property: "S5", partition: Some(at), details });
+        }
     }
     Ok(())
+}
+
+/// What is wrong with a log that all replicas have. Only ever one of them was damaged, and that has a
+/// new disk by now: somebody has copied it.
+fn damage(log: &[u8]) -> Option<String> {
+    Batches::new(log).find_map(|batch| match batch {
+        Ok((header, batch)) => {
+            let error = validate(batch).err()?;
+            Some(format!("all have the damaged batch at offset {}: {error}", header.base_offset))
+        }
+        Err(error) => Some(format!("all have a damaged log: {error}")),
+    })
 }
 
 fn partitions(cast: &Cast) -> Vec<(TopicPartition, metadata::Partition)> {

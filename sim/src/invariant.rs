@@ -19,6 +19,7 @@ pub mod leader_completeness;
 pub mod log_matching;
 pub mod min_isr;
 pub mod no_uncommitted_read;
+pub mod on_device;
 pub mod order;
 pub mod published_prefix;
 pub mod recovered_log;
@@ -27,6 +28,7 @@ pub mod same_applied;
 pub mod topic_ids;
 pub mod truncation_discipline;
 pub mod unclean_only_if_allowed;
+pub mod voter_memory;
 
 use std::fmt;
 
@@ -109,7 +111,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) partition: &'a Partition,
     pub(crate) replica: &'a Replica,
     pub(crate) event: &'a Event<'a>,
-    /// What is on the disk, of a replica that is opened.
+    /// What is on the disk, of a replica that is opened, or on the device, of one that is synced.
     pub(crate) found: Option<&'a Found>,
 }
 
@@ -205,6 +207,7 @@ pub(crate) type OfEntry = fn(&Entry<'_>) -> Result<(), (Finding, Option<Partitio
 pub(crate) const OF_EVENTS: &[OfEvent] = &[
     identity::check,
     recovered_log::check,
+    on_device::check,
     epoch_unique::check,
     log_matching::check,
     order::check,

@@ -97,6 +97,7 @@ struct Life {
     power_lost_at: Option<Duration>,
     clean_stops: CleanStops,
     is_formatted: bool,
+    needs_new_disk: bool,
     is_paused: bool,
 }
 
@@ -186,6 +187,9 @@ impl Machine {
         let node = Node::start(config, doors).await.map_err(|error| error.to_string())?;
         self.note("serving");
         process.serves.store(true, Ordering::SeqCst);
+        if self.shared.shape.is_broker {
+            self.shared.observer.process_serves(self.id());
+        }
         let failure = select! {
             biased;
             () = process.stop.notified() => None,
@@ -256,6 +260,18 @@ impl Machine {
         self.shared.observer.disk_damaged(self.id());
     }
 
+    /// The same, and it stays so until the disk is replaced.
+    pub fn disk_rots(&self) {
+        self.disk_is_damaged();
+        self.life().needs_new_disk = true;
+    }
+
+    /// Whether its disk has to be replaced.
+    #[must_use]
+    pub fn needs_new_disk(&self) -> bool {
+        self.life().needs_new_disk
+    }
+
     /// Stops the process's clock, so to speak: it does nothing until it goes on, and its peers see
     /// its machine accept what they send. Nothing happens if there is no process.
     pub fn pause(&self) {
@@ -285,7 +301,10 @@ impl Machine {
         files.remove_dir_all(Path::new(LOG_DIR)).context("taking the disk out")?;
         files.sync_dir(Path::new("/")).context("taking the disk out")?;
         self.shared.observer.wiped(self.id());
-        self.life().is_formatted = false;
+        {
+            let mut life = self.life();
+            (life.is_formatted, life.needs_new_disk) = (false, false);
+        }
         self.note("has a new disk");
         Ok(())
     }
@@ -490,7 +509,7 @@ impl Machine {
 
     fn doors(&self, disk: SimDisk) -> Doors {
         let Shared { network, stores, clock, entropy, address, cast, observer, .. } = &*self.shared;
-        let files = DiskFiles::new(Arc::new(disk.clone()), self.shared.config.log_dirs.clone());
+        let files = DiskFiles::new(disk.clone(), self.shared.config.log_dirs.clone());
         let seat = observer.process_started(self.id(), Arc::new(files));
         Doors {
             net: network.door(*address),

@@ -1,7 +1,7 @@
 //! The global observer: outside of all nodes, it is told of everything that happens in them, and
 //! judges after every event whether the properties of `invariant` hold.
 //!
-//! It draws no chance, reads no clock, and does nothing that a node could notice. It believes no
+//! It draws no chance, reads no clock but the world's, and does nothing that a node could notice. It believes no
 //! node about what only a disk can tell: what a recovered log holds is read there. The first
 //! violation is kept, for whoever runs the world to ask for; a panic in the middle of a node would
 //! tell less.
@@ -29,11 +29,13 @@ pub(crate) mod story;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use broker::witness::{Event, ReplicaId};
+use controller::Vow;
 use metadata::{ClusterImage, MetadataRecord, config::Overrides};
-use protocol::{BrokerId, TopicName};
+use protocol::{BrokerId, Offset, TopicName};
 use tokio::sync::Notify;
 
 pub use coverage::Reached;
@@ -46,7 +48,7 @@ use crate::{
         model::{Judged, Model},
         partition::PartitionId,
     },
-    trace::Trace,
+    trace::{Trace, now},
 };
 
 /// How a process ends.
@@ -72,13 +74,13 @@ struct Shared {
 }
 
 impl Observer {
-    /// An observer of nodes that have these broker keys in their files, all alike. It tells the
-    /// trace what it finds.
+    /// An observer of nodes that have these broker keys in their files, all alike, and this timeout
+    /// of elections. It tells the trace what it finds.
     #[must_use]
-    pub fn new(trace: &Trace, static_config: Overrides) -> Self {
+    pub fn new(trace: &Trace, static_config: Overrides, election_timeout: Duration) -> Self {
         Self(Arc::new(Shared {
             trace: trace.clone(),
-            model: Mutex::new(Model::new(static_config)),
+            model: Mutex::new(Model::new(static_config, election_timeout)),
             violation: Mutex::default(),
             violated: Notify::new(),
         }))
@@ -94,6 +96,11 @@ impl Observer {
     ) -> Arc<dyn broker::witness::Witness> {
         let life = self.model().process_started(broker);
         Arc::new(Seat { observer: self.clone(), broker, life, files })
+    }
+
+    /// A process of a broker takes requests from now on.
+    pub fn process_serves(&self, broker: BrokerId) {
+        self.judge(|model| model.serves(broker));
     }
 
     /// The node's process has ended: nothing that it still does has any effect.
@@ -184,10 +191,27 @@ impl Seat {
 
     /// What is on the disk of a replica, if anything is.
     fn find(&self, replica: ReplicaId) -> Option<Found> {
+        let files = self.files.partition(&self.directory(replica)?)?;
+        Some(Found::read(&files))
+    }
+
+    /// What the device has of a replica, from the segment on whose records weren't synced before.
+    fn find_on_device(&self, replica: ReplicaId, synced_end: Offset) -> Option<Found> {
+        let of = PartitionId { topic: replica.topic, partition: replica.partition };
+        let from = self.observer.model().synced_end(of, replica.broker);
+        if synced_end <= from {
+            return None;
+        }
+        let files = self.files.on_device(&self.directory(replica)?, from)?;
+        let found = Found::read_synced(&files, synced_end);
+        // A topic of the same name may have taken its place.
+        (found.topic == Some(replica.topic)).then_some(found)
+    }
+
+    fn directory(&self, replica: ReplicaId) -> Option<String> {
         let of = PartitionId { topic: replica.topic, partition: replica.partition };
         let name = self.observer.model().name(of)?;
-        let files = self.files.partition(&format!("{}-{}", name.topic, name.partition))?;
-        Some(Found::read(&files))
+        Some(format!("{}-{}", name.topic, name.partition))
     }
 }
 
@@ -195,6 +219,7 @@ impl broker::witness::Witness for Seat {
     fn saw(&self, replica: ReplicaId, event: &Event<'_>) {
         let found = match event {
             Event::Opened { .. } => self.find(replica),
+            Event::Synced { synced_end } => self.find_on_device(replica, *synced_end),
             _ => None,
         };
         self.judge(|model| model.saw(replica, event, found));
@@ -221,8 +246,19 @@ impl controller::Witness for Seat {
         self.judge(|model| model.restored(node, index, image));
     }
 
+    fn vowed(&self, node: BrokerId, vow: Vow) {
+        self.judge(|model| {
+            model.quorum.vowed(node, vow);
+            Ok(())
+        });
+    }
+
+    fn remembered(&self, node: BrokerId, vows: &[Vow]) {
+        self.judge(|model| model.remembered(node, vows));
+    }
+
     fn active(&self, node: BrokerId, term: u64) {
-        self.judge(|model| model.active(node, term));
+        self.judge(|model| model.active(node, term, now()));
     }
 }
 

@@ -59,8 +59,9 @@ impl World {
         let carrier = Handle::current().create_node().name("network").build();
         let network = Network::new(carrier);
         let cast = Cast::default();
-        let of_all = configuration(&shape, &shape.nodes[0])?.static_overrides;
-        let observer = Observer::new(&trace, of_all);
+        let of_all = configuration(&shape, &shape.nodes[0])?;
+        let election_timeout = of_all.quorum_election_timeout;
+        let observer = Observer::new(&trace, of_all.static_overrides, election_timeout);
         let machine = |node| {
             let directory = stores_of(directory, node)?;
             Machine::new(&shape, node, &network, &trace, &directory, (&cast, &observer))

@@ -18,6 +18,11 @@ impl Directory {
         self.current.get(name).copied()
     }
 
+    /// What a name would stand for if the power failed now.
+    pub(crate) fn get_durable(&self, name: &str) -> Option<InodeId> {
+        self.durable.get(name).copied()
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = (&String, InodeId)> {
         self.current.iter().map(|(name, inode)| (name, *inode))
     }

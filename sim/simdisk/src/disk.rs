@@ -145,6 +145,26 @@ impl SimDisk {
         Ok(())
     }
 
+    /// Damages the last byte of what is written to a file next, on the way to the device and in
+    /// memory.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn damage_next_write(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.lock_state();
+        let id = state.tree.find(path)?;
+        state.tree.file_mut(id)?.damage_next_write();
+        Ok(())
+    }
+
+    /// What is certain to be left of a file if the power fails now. None if its name isn't.
+    #[must_use]
+    pub fn durable(&self, path: &Path) -> Option<Vec<u8>> {
+        let state = self.lock_state();
+        let (image, _) = state.tree.file(state.tree.find_durable(path).ok()?).ok()?;
+        Some(image.durable().to_vec())
+    }
+
     fn lock_state(&self) -> MutexGuard<'_, State> {
         // A panic in a test's own code says nothing about the disk.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

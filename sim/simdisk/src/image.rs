@@ -13,6 +13,8 @@ pub(crate) struct Image {
     pending: Vec<Change>,
     /// Whether memory holds the bytes. They are read from the device otherwise.
     pub(crate) is_resident: bool,
+    /// Whether the next write is going to be damaged.
+    damages_next_write: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -26,9 +28,24 @@ impl Image {
         &self.current
     }
 
+    /// What is certain to survive a power loss, if nothing else does.
+    pub(crate) fn durable(&self) -> &[u8] {
+        &self.durable
+    }
+
+    pub(crate) fn damage_next_write(&mut self) {
+        self.damages_next_write = true;
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8], position: usize) {
-        write(&mut self.current, bytes, position);
-        self.pending.push(Change::Write { position, bytes: bytes.to_vec() });
+        let mut bytes = bytes.to_vec();
+        if let Some(last) = bytes.last_mut()
+            && std::mem::take(&mut self.damages_next_write)
+        {
+            *last ^= 1;
+        }
+        write(&mut self.current, &bytes, position);
+        self.pending.push(Change::Write { position, bytes });
         self.is_resident = true;
     }
 

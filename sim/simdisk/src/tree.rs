@@ -45,6 +45,15 @@ impl Tree {
         Ok(at)
     }
 
+    /// What would be found under a path if the power failed now.
+    pub(crate) fn find_durable(&self, path: &Path) -> io::Result<InodeId> {
+        let mut at = ROOT;
+        for name in names(path)? {
+            at = self.directory(at)?.get_durable(name).ok_or(ErrorKind::NotFound)?;
+        }
+        Ok(at)
+    }
+
     /// The directory that a path's last name is in, and that name.
     pub(crate) fn parent<'a>(&self, path: &'a Path) -> io::Result<(InodeId, &'a str)> {
         let mut names = names(path)?;

@@ -2,13 +2,13 @@
 //! leader its leader epoch by one; broker epochs only go up and no two registrations share one;
 //! blocks of producer ids don't overlap.
 //!
-//! The observer counts by its own reading of the records. `correctness.md` 4.2; museum Q8.
+//! The observer counts by its own reading of the records. `correctness.md` 4.2; museum Q8 and Q13.
 
 use metadata::MetadataRecord;
-use protocol::BrokerEpoch;
+use protocol::{BrokerEpoch, BrokerId};
 
 use super::{Entry, Finding, Verdict, demand};
-use crate::observer::partition::PartitionId;
+use crate::observer::{model::Model, partition::PartitionId};
 
 const M4: &str = "M4";
 
@@ -29,6 +29,20 @@ pub(crate) fn check(entry: &Entry<'_>) -> Result<(), (Finding, Option<PartitionI
         };
         judge().map_err(|finding| (finding, Some(step.of)))?;
     }
+    Ok(())
+}
+
+/// Judges a process of a broker that has come into service: it has registered, so that nobody takes
+/// it for the one before. Museum Q13.
+pub(crate) fn check_serving(model: &Model, broker: BrokerId) -> Verdict {
+    let epoch = model.quorum.image.brokers().get(broker).map(|registered| registered.epoch);
+    let before = model.machines.get(&broker).map(|machine| machine.epoch_at_end);
+    demand!(
+        epoch > before,
+        M4,
+        "broker {broker} serves under the epoch {}, which a process had that is gone",
+        epoch.unwrap_or_default()
+    );
     Ok(())
 }
 
@@ -103,6 +117,15 @@ mod tests {
     fn a_block_of_producer_ids_that_is_taken_twice_is_caught() {
         let mut story = Story::new();
         story.take_producer_ids(1_000).take_producer_ids(1_000);
+        assert_eq!(story.violated(), Some("M4"));
+    }
+
+    #[test]
+    fn a_process_that_serves_as_the_one_before_it_is_caught() {
+        let mut story = Story::new();
+        story.serves(1).kill(1).opens(1).register(1).serves(1);
+        assert_eq!(story.violated(), None);
+        story.kill(1).opens(1).serves(1);
         assert_eq!(story.violated(), Some("M4"));
     }
 }

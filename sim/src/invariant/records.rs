@@ -166,7 +166,8 @@ fn id_of(record: &ConsumerRecord) -> Option<RecordId> {
     RecordId::of(record.value.as_deref()?)
 }
 
-/// Whoever had time enough was told that everything is there. Only where nothing that was
+/// Whoever had time enough was told that everything is there: retries succeed in the end (V5). A
+/// broker that takes one for something else leaves its sender without a way on (museum T3). Only where nothing that was
 /// acknowledged may be lost: otherwise what a producer relied on may be gone.
 ///
 /// # Errors

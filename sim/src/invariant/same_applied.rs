@@ -1,4 +1,4 @@
-//! Q2 and Q3, same applied: whatever controller applies the entry of an index, it is the same entry,
+//! Q-S2 and Q-S3, same applied: whatever controller applies the entry of an index, it is the same entry,
 //! and it leads to the same image; so does a snapshot, and what a store holds. A controller applies
 //! each entry once, in order.
 //!
@@ -10,8 +10,8 @@ use protocol::BrokerId;
 use super::{Verdict, demand};
 use crate::observer::quorum::Quorum;
 
-const Q2: &str = "Q2";
-const Q3: &str = "Q3";
+const Q_S2: &str = "Q-S2";
+const Q_S3: &str = "Q-S3";
 
 /// Judges the image that a controller has at an index; the term is that of the entry, if there is
 /// one.
@@ -31,14 +31,14 @@ pub(crate) fn check(
     {
         demand!(
             term == known_term,
-            Q2,
+            Q_S2,
             "controller {node} applies entry {index} of term {term}, and another one of term \
              {known_term} was applied"
         );
     }
     demand!(
         known.digest == digest,
-        Q3,
+        Q_S3,
         "controller {node} has image {digest:016x} at entry {index}, and another has {:016x}",
         known.digest
     );
@@ -50,7 +50,7 @@ pub(crate) fn check_order(quorum: &Quorum, node: BrokerId, index: u64) -> Verdic
     let before = quorum.applied.get(&node);
     demand!(
         before.is_none_or(|before| index > *before),
-        Q3,
+        Q_S3,
         "controller {node} applies entry {index} after {}",
         before.copied().unwrap_or_default()
     );
@@ -72,27 +72,27 @@ mod tests {
     fn another_entry_at_the_same_index_is_caught() {
         let mut story = Story::new();
         story.decide(&[1, 2], None).follow_in_another_term(2);
-        assert_eq!(story.violated(), Some("Q2"));
+        assert_eq!(story.violated(), Some("Q-S2"));
     }
 
     #[test]
     fn another_image_at_the_same_index_is_caught() {
         let mut story = Story::new();
         story.decide(&[1, 2], None).follow_with_an_empty_image(2);
-        assert_eq!(story.violated(), Some("Q3"));
+        assert_eq!(story.violated(), Some("Q-S3"));
     }
 
     #[test]
     fn an_entry_that_is_applied_twice_is_caught() {
         let mut story = Story::new();
         story.decide(&[1, 2], None).follow(2).follow(2);
-        assert_eq!(story.violated(), Some("Q3"));
+        assert_eq!(story.violated(), Some("Q-S3"));
     }
 
     #[test]
     fn a_store_that_has_another_image_than_its_index_says_is_caught() {
         let mut story = Story::new();
         story.decide(&[1, 2], None).restore_an_empty_image(2);
-        assert_eq!(story.violated(), Some("Q3"));
+        assert_eq!(story.violated(), Some("Q-S3"));
     }
 }

@@ -154,10 +154,31 @@ impl Log {
     }
 }
 
+/// A batch of one record per offset, by nobody in particular.
+#[cfg(test)]
+pub(crate) fn header(base: i64, end: i64, epoch: i32) -> BatchHeader {
+    use protocol::Timestamp;
+
+    let count = i32::try_from(end - base).unwrap();
+    BatchHeader {
+        base_offset: Offset(base),
+        batch_length: 100,
+        partition_leader_epoch: LeaderEpoch(epoch),
+        crc: 0,
+        attributes: Attributes::default(),
+        last_offset_delta: count - 1,
+        base_timestamp: Timestamp(0),
+        max_timestamp: Timestamp(0),
+        producer_id: ProducerId(-1),
+        producer_epoch: ProducerEpoch(-1),
+        base_sequence: Sequence(-1),
+        record_count: count,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observer::story::header;
 
     fn log(batches: &[(i64, i64, i32)]) -> Log {
         let mut log = Log::default();

@@ -1,16 +1,15 @@
 //! All that the observer knows, and how each event changes it. Every event is judged first, by what
 //! is known before it; some things are judged again when it's known.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use broker::witness::{Event, ReplicaId};
+use controller::Vow;
 use metadata::{
     ClusterImage, MetadataRecord, Partition as Decided,
     config::{Overrides, TopicConfig},
 };
-use protocol::{
-    BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, TopicId, TopicName, TopicPartition,
-};
+use protocol::{BrokerEpoch, BrokerId, Offset, TopicId, TopicName, TopicPartition};
 use replica::{Acks, Assignment};
 
 use super::{
@@ -19,8 +18,8 @@ use super::{
     disk::Found,
     log::{Log, Mark},
     losses::Election,
-    partition::{Appender, Partition, PartitionId},
-    quorum::{Outcome, Quorum},
+    partition::{Appender, Partition, PartitionId, changed},
+    quorum::{Outcome, Quorum, Reign},
     replica::Replica,
 };
 use crate::invariant::{self, Entry, Finding, Scene, Step, Violation};
@@ -48,7 +47,7 @@ pub(crate) struct Machine {
     pub(crate) life: u32,
     pub(crate) is_up: bool,
     /// The broker's registration when its last process ended: it isn't that broker any more.
-    epoch_at_end: BrokerEpoch,
+    pub(crate) epoch_at_end: BrokerEpoch,
     /// What is on its disk may be damaged, and not by its node.
     is_damaged: bool,
     /// The index of the image that its broker shows.
@@ -71,14 +70,20 @@ pub(crate) struct Topic {
 }
 
 impl Model {
-    pub(crate) fn new(static_config: Overrides) -> Self {
-        Self { static_config, ..Self::default() }
+    pub(crate) fn new(static_config: Overrides, election_timeout: Duration) -> Self {
+        Self { static_config, quorum: Quorum::new(election_timeout), ..Self::default() }
     }
 
     /// A name for people.
     pub(crate) fn name(&self, id: PartitionId) -> Option<TopicPartition> {
         let topic = self.topics.get(&id.topic)?.name.clone();
         Some(TopicPartition { topic, partition: id.partition })
+    }
+
+    /// Up to where a replica has said that it's synced.
+    pub(crate) fn synced_end(&self, id: PartitionId, broker: BrokerId) -> Offset {
+        let replica = self.partitions.get(&id).and_then(|known| known.replicas.get(&broker));
+        replica.map_or(Offset(0), |replica| replica.synced_end)
     }
 
     /// How many replicas must be in sync, at the least, by any configuration there was.
@@ -145,6 +150,7 @@ impl Model {
     }
 
     pub(crate) fn wiped(&mut self, broker: BrokerId) {
+        self.machines.entry(broker).or_default().is_damaged = false;
         for partition in self.partitions.values_mut() {
             if partition.replicas.remove(&broker).is_some() {
                 partition.losses.stopped_uncleanly(broker);
@@ -170,7 +176,8 @@ impl Model {
         }
     }
 
-    /// Something happened to a replica. `found` is what is on its disk, of one that was opened.
+    /// Something happened to a replica. `found` is what is on its disk, of one that was opened, or on
+    /// its device, of one that was synced.
     pub(crate) fn saw(&mut self, id: ReplicaId, event: &Event<'_>, found: Option<Found>) -> Judged {
         let of = PartitionId { topic: id.topic, partition: id.partition };
         let nothing = (Partition::default(), Replica::default());
@@ -254,14 +261,26 @@ impl Model {
         Ok(())
     }
 
-    pub(crate) fn active(&mut self, node: BrokerId, term: u64) -> Judged {
-        invariant::election_safety::check(&self.quorum, node, term)
+    pub(crate) fn active(&mut self, node: BrokerId, term: u64, now: Duration) -> Judged {
+        invariant::election_safety::check(&self.quorum, node, term, now)
             .map_err(|finding| self.violation(finding, None))?;
-        let before = self.quorum.active.last_key_value().map(|(_, node)| *node);
+        let before = self.quorum.active.last_key_value().map(|(_, reign)| reign.node);
         self.coverage
             .reach_if(before.is_some_and(|before| before != node), place::CONTROLLER_FAILOVER);
-        self.quorum.active.insert(term, node);
+        self.quorum.active.entry(term).or_insert(Reign { node, since: now });
         Ok(())
+    }
+
+    /// A controller has started.
+    pub(crate) fn remembered(&mut self, node: BrokerId, vows: &[Vow]) -> Judged {
+        invariant::voter_memory::check(&self.quorum, node, vows)
+            .map_err(|finding| self.violation(finding, None))
+    }
+
+    /// A broker takes requests.
+    pub(crate) fn serves(&mut self, broker: BrokerId) -> Judged {
+        invariant::epochs::check_serving(self, broker)
+            .map_err(|finding| self.violation(finding, None))
     }
 
     pub(crate) fn published(
@@ -561,22 +580,4 @@ fn register_unseen(partition: &mut Partition, log: &Log) -> bool {
         previous = Some(mark);
     }
     unseen
-}
-
-/// What a change makes of a partition: the observer's own reading of the record.
-fn changed(before: &Decided, record: &metadata::record::PartitionChangeRecord) -> Decided {
-    let mut after = before.clone();
-    after.isr = record.isr.clone().unwrap_or(after.isr);
-    after.elr = record.elr.clone().unwrap_or(after.elr);
-    after.last_known_elr = record.last_known_elr.clone().unwrap_or(after.last_known_elr);
-    after.replicas = record.replicas.clone().unwrap_or(after.replicas);
-    after.directories = record.directories.clone().unwrap_or(after.directories);
-    after.leader_recovery_state =
-        record.leader_recovery_state.unwrap_or(after.leader_recovery_state);
-    if let Some(leader) = record.leader {
-        after.leader = (leader.0 >= 0).then_some(leader);
-        after.leader_epoch = LeaderEpoch(after.leader_epoch.0 + 1);
-    }
-    after.partition_epoch = PartitionEpoch(after.partition_epoch.0 + 1);
-    after
 }

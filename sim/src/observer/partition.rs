@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use metadata::Partition as Decided;
-use protocol::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId};
+use metadata::{Partition as Decided, record::PartitionChangeRecord};
+use protocol::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId};
 
 use super::{
     log::{Log, Mark},
@@ -99,6 +99,24 @@ impl Partition {
         self.acked_end = self.acked_end.min(kept);
         before.0 - kept.0
     }
+}
+
+/// What a change makes of a partition: the observer's own reading of the record.
+pub(crate) fn changed(before: &Decided, record: &PartitionChangeRecord) -> Decided {
+    let mut after = before.clone();
+    after.isr = record.isr.clone().unwrap_or(after.isr);
+    after.elr = record.elr.clone().unwrap_or(after.elr);
+    after.last_known_elr = record.last_known_elr.clone().unwrap_or(after.last_known_elr);
+    after.replicas = record.replicas.clone().unwrap_or(after.replicas);
+    after.directories = record.directories.clone().unwrap_or(after.directories);
+    after.leader_recovery_state =
+        record.leader_recovery_state.unwrap_or(after.leader_recovery_state);
+    if let Some(leader) = record.leader {
+        after.leader = (leader.0 >= 0).then_some(leader);
+        after.leader_epoch = LeaderEpoch(after.leader_epoch.0 + 1);
+    }
+    after.partition_epoch = PartitionEpoch(after.partition_epoch.0 + 1);
+    after
 }
 
 /// Batches by offset and epoch, each with the one before it. There is one batch at most of an

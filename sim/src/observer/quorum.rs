@@ -1,7 +1,11 @@
 //! The metadata log as the observer knows it: what every node must come to at every index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use controller::Vow;
 use metadata::ClusterImage;
 use protocol::{BrokerEpoch, BrokerId, TopicId};
 
@@ -17,11 +21,39 @@ pub(crate) struct Quorum {
     /// How far each controller has applied, in its life.
     pub(crate) applied: BTreeMap<BrokerId, u64>,
     /// Who was active in each term.
-    pub(crate) active: BTreeMap<u64, BrokerId>,
+    pub(crate) active: BTreeMap<u64, Reign>,
+    /// What each voter answers for.
+    pub(crate) vows: BTreeMap<BrokerId, Vows>,
+    /// How long a quorum may be silent before its leader isn't active any more.
+    pub(crate) election_timeout: Duration,
     /// All topics that there ever were.
     pub(crate) topic_ids: BTreeSet<TopicId>,
     /// The highest that was ever given out.
     pub(crate) last_broker_epoch: BrokerEpoch,
+}
+
+/// An active controller of a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reign {
+    pub(crate) node: BrokerId,
+    /// Since when it was seen to be active.
+    pub(crate) since: Duration,
+}
+
+/// What a voter answers for: its last vote, and the end of its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vows {
+    pub(crate) vote: Option<Vow>,
+    pub(crate) log_end: Option<Vow>,
+}
+
+impl Vows {
+    pub(crate) fn take(&mut self, vow: Vow) {
+        match vow {
+            Vow::Vote { .. } => self.vote = Some(vow),
+            Vow::LogEnd { .. } => self.log_end = Some(vow),
+        }
+    }
 }
 
 /// What an entry led to.
@@ -33,6 +65,14 @@ pub(crate) struct Outcome {
 }
 
 impl Quorum {
+    pub(crate) fn new(election_timeout: Duration) -> Self {
+        Self { election_timeout, ..Self::default() }
+    }
+
+    pub(crate) fn vowed(&mut self, node: BrokerId, vow: Vow) {
+        self.vows.entry(node).or_default().take(vow);
+    }
+
     /// What held at an index: after the last entry that isn't beyond it.
     pub(crate) fn at(&self, index: u64) -> Option<(u64, Outcome)> {
         let (index, outcome) = self.entries.range(..=index).next_back()?;

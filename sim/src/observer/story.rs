@@ -1,9 +1,13 @@
 //! Stories for the tests of properties: events by hand, in a model without a world. One topic with
 //! one partition on brokers 1, 2 and 3, of which two must be in sync; broker 1 leads epoch 0.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use broker::witness::{Event, ReplicaId};
+use controller::Vow;
 use metadata::{
     ClusterImage, MetadataRecord,
     config::Overrides,
@@ -14,38 +18,18 @@ use metadata::{
 };
 use protocol::{
     BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, ProducerEpoch,
-    ProducerId, Sequence, Timestamp, TopicId, TopicName, Uuid,
-    records::{Attributes, BatchHeader},
+    ProducerId, Sequence, TopicId, TopicName, Uuid, records::BatchHeader,
 };
 use replica::{Acks, Assignment};
 
 use super::{
     Ending,
     disk::Found,
-    log::Log,
+    log::{Log, header},
     model::{Judged, Model},
     partition::{Partition, PartitionId},
     replica::{Replica, Role},
 };
-
-/// A batch of one record per offset, by nobody in particular.
-pub(crate) fn header(base: i64, end: i64, epoch: i32) -> BatchHeader {
-    let count = i32::try_from(end - base).unwrap();
-    BatchHeader {
-        base_offset: Offset(base),
-        batch_length: 100,
-        partition_leader_epoch: LeaderEpoch(epoch),
-        crc: 0,
-        attributes: Attributes::default(),
-        last_offset_delta: count - 1,
-        base_timestamp: Timestamp(0),
-        max_timestamp: Timestamp(0),
-        producer_id: ProducerId(-1),
-        producer_epoch: ProducerEpoch(-1),
-        base_sequence: Sequence(-1),
-        record_count: count,
-    }
-}
 
 /// A story, and what came of it.
 pub(crate) struct Story {
@@ -55,6 +39,7 @@ pub(crate) struct Story {
     topic: TopicId,
     index: u64,
     last_broker_epoch: i64,
+    now: Duration,
     headers: BTreeMap<(Offset, LeaderEpoch), BatchHeader>,
     /// What is on disks that lost something.
     disks: BTreeMap<i32, Log>,
@@ -80,12 +65,13 @@ impl Story {
     fn with(config: &[(&str, &str)]) -> Self {
         let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let mut story = Self {
-            model: Model::new(config.collect::<Overrides>()),
+            model: Model::new(config.collect::<Overrides>(), Duration::from_secs(1)),
             image: ClusterImage::default(),
             first_image: ClusterImage::default(),
             topic: Uuid([1; 16]),
             index: 0,
             last_broker_epoch: 0,
+            now: Duration::ZERO,
             headers: BTreeMap::new(),
             disks: BTreeMap::new(),
             violated: None,
@@ -242,7 +228,29 @@ impl Story {
     }
 
     pub(crate) fn active(&mut self, node: i32, term: u64) -> &mut Self {
-        let judged = self.model.active(BrokerId(node), term);
+        let judged = self.model.active(BrokerId(node), term, self.now);
+        self.note(judged)
+    }
+
+    /// Time goes by, in milliseconds.
+    pub(crate) fn passes(&mut self, millis: u64) -> &mut Self {
+        self.now += Duration::from_millis(millis);
+        self
+    }
+
+    pub(crate) fn vow(&mut self, node: i32, vow: Vow) -> &mut Self {
+        self.model.quorum.vowed(BrokerId(node), vow);
+        self
+    }
+
+    /// A controller starts, and has this in its store.
+    pub(crate) fn remembers(&mut self, node: i32, vows: &[Vow]) -> &mut Self {
+        let judged = self.model.remembered(BrokerId(node), vows);
+        self.note(judged)
+    }
+
+    pub(crate) fn serves(&mut self, broker: i32) -> &mut Self {
+        let judged = self.model.serves(BrokerId(broker));
         self.note(judged)
     }
 
@@ -366,24 +374,24 @@ impl Story {
     pub(crate) fn opens(&mut self, broker: i32) -> &mut Self {
         let log = self.on_disk(broker);
         let end = log.end();
-        self.opens_and_finds(broker, end, Found { topic: Some(self.topic), log: Ok(log) })
+        self.opens_and_finds(broker, end, Found::of(Some(self.topic), Ok(log)))
     }
 
     /// A process starts, and believes in an end that need not be there.
     pub(crate) fn opens_with(&mut self, broker: i32, end: i64) -> &mut Self {
         let log = self.on_disk(broker);
-        self.opens_and_finds(broker, Offset(end), Found { topic: None, log: Ok(log) })
+        self.opens_and_finds(broker, Offset(end), Found::of(None, Ok(log)))
     }
 
     pub(crate) fn opens_torn(&mut self, broker: i32) -> &mut Self {
         let end = self.on_disk(broker).end();
-        self.opens_and_finds(broker, end, Found { topic: None, log: Err("torn".into()) })
+        self.opens_and_finds(broker, end, Found::of(None, Err("torn".into())))
     }
 
     pub(crate) fn opens_as_another_topics(&mut self, broker: i32) -> &mut Self {
         let log = self.on_disk(broker);
         let end = log.end();
-        self.opens_and_finds(broker, end, Found { topic: Some(Uuid([9; 16])), log: Ok(log) })
+        self.opens_and_finds(broker, end, Found::of(Some(Uuid([9; 16])), Ok(log)))
     }
 
     /// A replica learns what was decided last.
@@ -556,6 +564,23 @@ impl Story {
 
     pub(crate) fn sync(&mut self, broker: i32, end: i64) -> &mut Self {
         self.saw(broker, &Event::Synced { synced_end: Offset(end) })
+    }
+
+    /// It says that it has synced so far, and its device has the log up to there.
+    pub(crate) fn sync_with(&mut self, broker: i32, end: i64, on_device: i64) -> &mut Self {
+        let mut log = self.replica(broker).log.clone();
+        log.truncate(Offset(on_device));
+        let event = Event::Synced { synced_end: Offset(end) };
+        self.saw_and_found(broker, &event, Some(Found::of(Some(self.topic), Ok(log))))
+    }
+
+    /// The same, and the index of a segment is wrong.
+    pub(crate) fn sync_misled(&mut self, broker: i32, end: i64) -> &mut Self {
+        let log = self.replica(broker).log.clone();
+        let misleading = Some("an index is wrong".to_owned());
+        let found = Found { misleading, ..Found::of(Some(self.topic), Ok(log)) };
+        let event = Event::Synced { synced_end: Offset(end) };
+        self.saw_and_found(broker, &event, Some(found))
     }
 }
 

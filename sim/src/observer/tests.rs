@@ -11,10 +11,14 @@ impl LogFiles for NoFiles {
     fn partition(&self, _: &str) -> Option<BTreeMap<String, Vec<u8>>> {
         None
     }
+
+    fn on_device(&self, _: &str, _: Offset) -> Option<BTreeMap<String, Vec<u8>>> {
+        None
+    }
 }
 
 fn observer() -> Observer {
-    Observer::new(&Trace::default(), Overrides::new())
+    Observer::new(&Trace::default(), Overrides::new(), Duration::from_secs(1))
 }
 
 /// A new replica that isn't empty: somebody else's log.

@@ -32,12 +32,18 @@ const PEACE_TIME: Duration = Duration::from_secs(2);
 
 /// Every acks, idempotent or not; all of them, or some.
 const WRITERS: &[Writer] = &[
-    Writer { number: 1, ..Writer::SAFE },
-    Writer { number: 2, addressing: Addressing::Keyed, ..Writer::SAFE },
-    Writer { number: 3, is_idempotent: false, ..Writer::SAFE },
+    PATIENT,
+    Writer { number: 2, addressing: Addressing::Keyed, ..PATIENT },
+    Writer { number: 3, is_idempotent: false, ..PATIENT },
     Writer { number: 4, acks: Acks::Leader, is_idempotent: false, ..Writer::SAFE },
     Writer { number: 5, acks: Acks::None, is_idempotent: false, ..Writer::SAFE },
 ];
+
+/// Nothing takes that long, with the time that a cluster may take to come to rest.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(300);
+
+/// It outlasts everything, and has no reason to give up anything.
+const PATIENT: Writer = Writer { patience: Duration::from_secs(600), ..Writer::SAFE };
 
 /// What all in-sync replicas had stays, whatever happens to fewer of them than there must be.
 pub(super) async fn a_cluster_keeps_its_word_under_everything(world: World) -> Result<()> {
@@ -91,7 +97,10 @@ async fn swarm(world: World, storm: &Storm) -> Result<()> {
     let acknowledged = sends.values().filter(|sent| sent.acknowledged.is_some()).count();
     let there: usize = logs.values().map(Vec::len).sum();
     world.trace.note(format_args!("{acknowledged} of {} acknowledged, {there} there", sends.len()));
-    named("records", invariant::records::check(&only_safe(sends), &logs, &Promise::Kept))?;
+    let sends = only_safe(sends);
+    named("records", invariant::records::check(&sends, &logs, &Promise::Kept))?;
+    let gave_up = invariant::records::patient_writers_gave_up_nothing(&sends, LONGEST_OUTAGE);
+    named("V5", gave_up)?;
     // That a damaged record isn't given out is how it should be.
     reads.errors.retain(|error| !matches!(error, client::Error::Corrupt { .. }));
     named("reads", invariant::reads::check(&reads, &logs))?;
