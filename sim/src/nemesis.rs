@@ -46,6 +46,8 @@ pub enum Chaos {
     PowerLossWhileStarting,
     /// The power fails in the middle of a change to the disk.
     PowerLossWithinChange,
+    /// The power fails just after a controller has voted.
+    PowerLossAfterVote,
     /// The power of several machines fails, or of all.
     WidePowerLoss,
     /// An operator replaces the disks of a broker.
@@ -111,6 +113,7 @@ pub const OF_A_CLUSTER: &[Chaos] = &[
     Chaos::PowerLoss,
     Chaos::PowerLossWhileStarting,
     Chaos::PowerLossWithinChange,
+    Chaos::PowerLossAfterVote,
     Chaos::WidePowerLoss,
     Chaos::Wipe,
     Chaos::Restart,
@@ -140,6 +143,7 @@ impl Chaos {
             Self::PowerLoss => power_loss::strike(on).await,
             Self::PowerLossWhileStarting => power_loss::strike_while_starting(on).await?,
             Self::PowerLossWithinChange => power_loss::strike_within_a_change(on).await,
+            Self::PowerLossAfterVote => power_loss::strike_after_a_vote(world, on).await,
             Self::WidePowerLoss => power_loss::strike_many(world).await,
             Self::Wipe => wipe::strike(on).await?,
             Self::Restart => restart::strike(on).await?,
@@ -180,6 +184,7 @@ impl Chaos {
             Self::PowerLoss
                 | Self::PowerLossWhileStarting
                 | Self::PowerLossWithinChange
+                | Self::PowerLossAfterVote
                 | Self::WidePowerLoss
         )
     }
@@ -225,6 +230,9 @@ pub async fn heal(world: &World) -> Result<()> {
     world.network.mend();
     for machine in world.machines() {
         machine.recover();
+        if machine.needs_new_disk() {
+            machine.wipe()?;
+        }
     }
     sleep(BURIAL).await;
     for machine in world.machines().iter().filter(|machine| !machine.is_running()) {

@@ -114,6 +114,7 @@ impl Shape {
         };
         let lag = if rng.gen_bool(0.5) { 1_000 } else { rng.gen_range(1_000..10_000) };
         let shape = shape.with(format!("replica.lag.time.max.ms={lag}"));
+        let shape = shape.with_snapshots(rng.gen_range(5..200), rng.gen_range(0..50));
         if rng.gen_bool(0.5) { shape.in_racks() } else { shape }
     }
 
@@ -122,6 +123,14 @@ impl Shape {
     pub fn with(mut self, setting: impl Into<String>) -> Self {
         self.settings.push(setting.into());
         self
+    }
+
+    /// The same with a snapshot of the metadata after so many entries, and so many of them kept in
+    /// the log behind it: whoever was away for more is sent the snapshot.
+    #[must_use]
+    pub fn with_snapshots(self, entries: u64, kept: u64) -> Self {
+        let shape = self.with(format!("ottla.metadata.snapshot.entries={entries}"));
+        shape.with(format!("ottla.metadata.log.entries.kept={kept}"))
     }
 
     /// The same in three racks.

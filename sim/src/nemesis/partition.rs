@@ -30,6 +30,15 @@ impl Partition {
         Self { network: network.clone(), links, ports: Vec::new() }
     }
 
+    /// Cuts a machine off from all others, but not from clients.
+    #[must_use]
+    pub fn around(world: &World, machine: &Machine) -> Self {
+        let own = machine.address();
+        let others = world.machines().iter().map(Machine::address).filter(|other| *other != own);
+        let links = others.flat_map(|other| [(own, other), (other, own)]).collect();
+        Self::of_links(&world.network, links)
+    }
+
     /// Keeps machines from reaching a port anywhere.
     #[must_use]
     pub fn of_ports(network: &Network, ports: Vec<(IpAddr, u16)>) -> Self {

@@ -56,6 +56,7 @@ impl Storm {
         let mut under_way: Vec<JoinHandle<Result<()>>> = Vec::new();
         let mut phase = Phase::begin(self);
         let mut next = Instant::now();
+        let mut wish = None;
         loop {
             next += exponential(self.gap_mean);
             if next >= end {
@@ -64,14 +65,20 @@ impl Storm {
             sleep_until(next).await;
             if Instant::now() >= phase.end {
                 phase = Phase::begin(self);
+                wish = None;
                 world.trace.note(format_args!("nemesis: from now on {:?}", phase.repertoire));
             }
             supervise(world);
             under_way = still_under_way(under_way).await?;
+            let wished = wish.filter(|_| thread_rng().gen_bool(0.5));
             if under_way.len() < self.at_once_max
-                && let Some(chaos) = phase.any()
+                && let Some(chaos) = wished.or_else(|| phase.any())
             {
-                under_way.extend(self.begin(world, chaos));
+                let begun = self.begin(world, chaos);
+                // What costs something may seldom happen: it waits for its turn.
+                wish =
+                    if begun.is_some() { wish.filter(|wish| *wish != chaos) } else { Some(chaos) };
+                under_way.extend(begun);
             }
         }
         sleep_until(end).await;
