@@ -13,5 +13,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::Q10,
     title: "A controller is active without asking the quorum",
     tier: Tier::A,
-    properties: &["V1", "M1"],
+    properties: &["Q-S1", "V1", "M1"],
 };

@@ -1,8 +1,9 @@
 //! State and applied index are written apart.
 //!
-//! A controller writes what an entry led to, and then how far it has applied the log. It dies in
-//! between, and applies the entry again, or, the other way round, never. Its state is another than that
-//! of its peers: an epoch is raised twice, a block of producer ids is given to two producers.
+//! A controller takes a snapshot, and what is written under the index that it was taken at is the
+//! state of a moment later. Whoever starts from it, or is sent it, applies the entries in between
+//! again. Its state is another than that of its peers: an epoch is raised twice, a block of producer
+//! ids is given to two producers. State and index have to be written as one.
 
 use protocol::Bug;
 

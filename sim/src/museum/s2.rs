@@ -1,8 +1,9 @@
 //! The recovery point is ahead of what is synced.
 //!
-//! The checkpoint says up to where a log needs no checking. It's written before the log is synced, and
-//! after a loss of power recovery skips just the part that is damaged: records are missing in the middle
-//! of a log, and nobody looks (KAFKA-10101).
+//! The checkpoint says up to where a log needs no checking. A process dies, and the next one recovers
+//! the log, with records that only the system's memory holds, and moves the checkpoint behind them
+//! without a sync (KAFKA-10101). After a loss of power recovery skips just the part that is damaged:
+//! records are missing in the middle of a log, and nobody looks.
 
 use protocol::Bug;
 

@@ -1,8 +1,9 @@
 //! Only the last batch of a producer is remembered.
 //!
 //! A producer has several batches under way, and the answers are lost. It sends them all again. The
-//! leader remembers only the last one, takes the earlier ones for a gap in the sequence, and the
-//! producer starts a new epoch and sends again what has long been written.
+//! leader remembers only the last one, takes the earlier ones for a gap in the sequence. What is
+//! the producer to do? It starts a new epoch and sends again what has long been written; or it gives
+//! up, as ours does, and nobody knows what is there.
 
 use protocol::Bug;
 
@@ -12,5 +13,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::T3,
     title: "Only the last batch of a producer is remembered",
     tier: Tier::A,
-    properties: &["I1", "I2"],
+    properties: &["V5", "I1", "I2"],
 };
