@@ -2,7 +2,8 @@
 //!
 //! S2: every batch before that offset is there, and would be if the power failed now. S3: the index of
 //! a closed segment leads to batches, to the ones that it names. Neither waits for a power loss, or a
-//! reader, to be harmed. `correctness.md` 4.5; museum S2 (KAFKA-10101) and S3.
+//! reader, to be harmed. What isn't whole on a sound device wasn't synced, or came damaged from a leader
+//! (museum S5). `correctness.md` 4.5; museum S2 (KAFKA-10101) and S3.
 
 use broker::witness::Event;
 

@@ -12,5 +12,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::S5,
     title: "Nobody checks what is replicated",
     tier: Tier::A,
-    properties: &["S5", "L2", "S1"],
+    properties: &["S5", "S2", "S1", "L2"],
 };
