@@ -40,10 +40,11 @@ use crate::{
     machine::CleanStops,
     observer::{
         disk::Found,
+        log::Log,
         losses::Election,
         model::Model,
         partition::{Partition, PartitionId},
-        replica::Replica,
+        replica::{Replica, Role},
     },
 };
 
@@ -115,7 +116,15 @@ pub(crate) struct Scene<'a> {
     pub(crate) found: Option<&'a Found>,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// The log of the leader that the replica follows, if that leads the same epoch.
+    pub(crate) fn leader(&self) -> Option<&'a Log> {
+        let Role::Follower { leader, leader_epoch } = self.replica.role else { return None };
+        let leader = self.partition.replicas.get(&leader)?;
+        let leads = leader.leading().is_some_and(|leading| leading.leader_epoch == leader_epoch);
+        leads.then_some(&leader.log)
+    }
+
     /// Whether a replica becomes the leader that the controllers have elected last, as far as it
     /// knows nothing newer.
     pub(crate) fn begins_to_lead(&self) -> bool {

@@ -161,7 +161,7 @@ mod tests {
         story.claim_high_watermark(1, 5).acknowledge(1, 5);
         assert_eq!(story.violated(), None);
 
-        story.decide(&[1, 2, 3], None);
+        story.fetched(1, 2).decide(&[1, 2, 3], None);
         assert_eq!(story.violated(), Some("L1"), "it is in sync again, and has nothing");
     }
 

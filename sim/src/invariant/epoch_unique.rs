@@ -92,7 +92,7 @@ mod tests {
     fn an_epoch_before_the_last_one_is_caught() {
         let mut story = Story::new();
         story.append(1, 5).decide(&[1, 2, 3], Some(2)).assign(2).append(2, 5);
-        story.copies(3, 2, 0).appends_as_follower(3, 5, 6, 0, 0);
+        story.assign(3).copies(3, 2, 0).appends_as_follower(3, 5, 6, 0, 0);
         assert_eq!(story.violated(), Some("L3"));
     }
 }

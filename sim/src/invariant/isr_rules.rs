@@ -1,15 +1,16 @@
 //! M3, ISR rules: in-sync replicas and eligible ones are replicas, named once; the leader is one of
 //! the in-sync ones, or there is none; a broker that is fenced or shuts down isn't in sync, unless
-//! it is the only one.
+//! it is the only one. Whoever becomes in sync has fetched from the leader in the registration that
+//! it is known by: what an earlier one had may be gone.
 //!
-//! `correctness.md` 4.2; museum R13 (KAFKA-13916).
+//! `correctness.md` 4.2; museum R13 (KAFKA-13916), R5 (KIP-903).
 
 use std::collections::BTreeSet;
 
 use metadata::{ClusterImage, Partition};
 use protocol::BrokerId;
 
-use super::{Entry, Finding, Verdict, demand};
+use super::{Entry, Finding, Step, Verdict, demand};
 use crate::observer::partition::PartitionId;
 
 const M3: &str = "M3";
@@ -24,6 +25,33 @@ pub(crate) fn check(entry: &Entry<'_>) -> Result<(), (Finding, Option<PartitionI
             let of = PartitionId { topic: topic.id, partition };
             judge(decided, entry.image).map_err(|finding| (finding, Some(of)))?;
         }
+    }
+    for step in entry.steps {
+        joins(entry, step).map_err(|finding| (finding, Some(step.of)))?;
+    }
+    Ok(())
+}
+
+/// Whether those that join the in-sync replicas of a leader are whom it has seen fetch. How far they
+/// were is for others to judge.
+fn joins(entry: &Entry<'_>, step: &Step) -> Verdict {
+    let (Some(before), Some(after)) = (&step.before, &step.after) else { return Ok(()) };
+    let partition = entry.model.partitions.get(&step.of);
+    let leader = partition.zip(after.leader).and_then(|(known, id)| known.replicas.get(&id));
+    let leading = leader.and_then(|leader| leader.leading());
+    let epoch = after.leader_epoch;
+    let leading =
+        leading.filter(|leading| before.leader_epoch == epoch && leading.leader_epoch == epoch);
+    let Some(leading) = leading else { return Ok(()) };
+    for member in after.isr.iter().filter(|member| !before.isr.contains(member)) {
+        let registered = entry.image.brokers().get(*member).map(|broker| broker.epoch);
+        let fetched_in = leading.fetched_in.get(member).copied();
+        demand!(
+            fetched_in.is_none() || fetched_in == registered,
+            M3,
+            "broker {member} joins the ISR in registration {registered:?}, and its leader has \
+             seen it fetch in {fetched_in:?}"
+        );
     }
     Ok(())
 }
@@ -62,6 +90,19 @@ mod tests {
     fn a_broker_that_leaves_the_isr_when_it_is_fenced_is_fine() {
         let mut story = Story::new();
         story.decide(&[1, 2], None).fence(3);
+        assert_eq!(story.violated(), None);
+    }
+
+    #[test]
+    fn a_broker_that_joins_as_another_one_than_its_leader_has_seen_is_caught() {
+        let mut story = Story::new();
+        story.decide(&[1, 2], None).assign(1).append(1, 5).replicate(3).fetched(1, 3);
+        story.propose(1, &[1, 2, 3]).register(3).decide(&[1, 2, 3], None);
+        assert_eq!(story.violated(), Some("M3"));
+
+        let mut story = Story::new();
+        story.decide(&[1, 2], None).assign(1).append(1, 5).register(3).replicate(3).fetched(1, 3);
+        story.propose(1, &[1, 2, 3]).decide(&[1, 2, 3], None);
         assert_eq!(story.violated(), None);
     }
 

@@ -3,7 +3,8 @@
 //!
 //! A batch comes into the world when a leader appends it, behind another one. Whoever appends it
 //! later must have got the same batch, and must have the same one before it: by induction the logs
-//! agree up to there. So each event needs one look at one table.
+//! agree up to there. So each event needs one look at one table. And whoever follows a leader appends
+//! what that one has: an answer that was asked of an earlier one is void (KAFKA-13266; museum R9).
 //!
 //! Raft's log matching (Ongaro 2014, 3.5), which KIP-101, KIP-279 and KIP-320 brought to Kafka.
 
@@ -63,6 +64,13 @@ fn appended(scene: &Scene<'_>, mark: &Mark, as_leader: bool) -> Verdict {
         "broker {broker} appends {mark} behind {}, and elsewhere it comes behind the batch at {:?}",
         replica.log.last().map(ToString::to_string).unwrap_or_default(),
         known.previous
+    );
+    // A leader cuts off nothing but its log's beginning.
+    let leader = scene.leader().filter(|leader| mark.end > leader.start());
+    demand!(
+        leader.is_none_or(|leader| leader.has(mark)),
+        L2,
+        "broker {broker} replicates {mark}, and the leader that it follows doesn't have it"
     );
     Ok(())
 }
@@ -132,6 +140,15 @@ mod tests {
         story.append(1, 5).replicate(2);
         story.kill(1).decide(&[2, 3], Some(3)).assign(3).assign(2);
         story.append(3, 5).append(3, 1).copies(2, 3, 1);
+        assert_eq!(story.violated(), Some("L2"));
+    }
+
+    #[test]
+    fn a_batch_that_the_leader_of_now_doesnt_have_is_caught() {
+        let mut story = Story::new();
+        // What broker 3 asked broker 1 for is still under way when broker 2 leads.
+        story.append(1, 5).replicate_to_all().append(1, 2);
+        story.decide(&[2, 3], Some(2)).assign(2).assign(3).copies(3, 1, 1);
         assert_eq!(story.violated(), Some("L2"));
     }
 

@@ -10,7 +10,7 @@ use broker::witness::Event;
 use protocol::Offset;
 
 use super::{Scene, Verdict, demand};
-use crate::observer::{log::Log, replica::Role};
+use crate::observer::log::Log;
 
 const L11: &str = "L11";
 
@@ -46,16 +46,6 @@ pub(crate) fn check(scene: &Scene<'_>) -> Verdict {
         "broker {broker} truncates its log to {end}, and its leader's is the same up to {common}"
     );
     Ok(())
-}
-
-impl<'a> Scene<'a> {
-    /// The log of the leader that the replica follows, if that leads the same epoch.
-    fn leader(&self) -> Option<&'a Log> {
-        let Role::Follower { leader, leader_epoch } = self.replica.role else { return None };
-        let leader = self.partition.replicas.get(&leader)?;
-        let leads = leader.leading().is_some_and(|leading| leading.leader_epoch == leader_epoch);
-        leads.then_some(&leader.log)
-    }
 }
 
 #[cfg(test)]

@@ -499,9 +499,10 @@ impl Model {
                     leading.proposed.extend(isr);
                 }
             }
-            Event::FollowerFetched { follower, fetch_offset, .. } => {
+            Event::FollowerFetched { follower, broker_epoch, fetch_offset } => {
                 if let Some(leading) = replica.leading_mut() {
                     leading.fetched.insert(follower, fetch_offset);
+                    leading.fetched_in.insert(follower, broker_epoch);
                 }
             }
             Event::Acknowledged { end, acks, leader_epoch, .. } => match acks {

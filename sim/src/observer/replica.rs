@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{BrokerId, LeaderEpoch, Offset, ProducerId};
+use protocol::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, ProducerId};
 use replica::Assignment;
 
 use super::log::{Log, Mark};
@@ -51,6 +51,8 @@ pub(crate) struct Leading {
     pub(crate) proposed: BTreeSet<BrokerId>,
     /// Where followers fetched from in this epoch.
     pub(crate) fetched: BTreeMap<BrokerId, Offset>,
+    /// In which registration each of them did so last.
+    pub(crate) fetched_in: BTreeMap<BrokerId, BrokerEpoch>,
 }
 
 impl Leading {
@@ -111,6 +113,7 @@ impl Replica {
                 isr,
                 proposed: BTreeSet::new(),
                 fetched: BTreeMap::new(),
+                fetched_in: BTreeMap::new(),
             }),
         };
     }

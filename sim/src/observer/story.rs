@@ -506,7 +506,7 @@ impl Story {
     pub(crate) fn fetched(&mut self, leader: i32, follower: i32) -> &mut Self {
         let fetch_offset = self.replica(follower).log.end();
         let follower = BrokerId(follower);
-        let broker_epoch = BrokerEpoch(1);
+        let broker_epoch = self.image.brokers().get(follower).unwrap().epoch;
         self.saw(leader, &Event::FollowerFetched { follower, broker_epoch, fetch_offset })
     }
 
