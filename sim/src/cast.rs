@@ -95,6 +95,30 @@ impl Cast {
         partitions.filter_map(|(_, partition)| partition.leader).collect()
     }
 
+    /// The replicas of all partitions that aren't in sync: they may be about to be.
+    #[must_use]
+    pub fn stragglers(&self) -> Vec<BrokerId> {
+        let image = self.image();
+        let partitions = image.topics().iter().flat_map(|topic| topic.partitions());
+        let out_of_sync = partitions.flat_map(|(_, partition)| {
+            partition.replicas.iter().filter(|replica| !partition.isr.contains(replica))
+        });
+        out_of_sync.copied().collect()
+    }
+
+    /// Whether nobody would miss what a broker has: nowhere is it in sync or eligible, nor has it
+    /// led last where nobody else may lead.
+    #[must_use]
+    pub fn is_dispensable(&self, broker: BrokerId) -> bool {
+        let image = self.image();
+        let mut partitions = image.topics().iter().flat_map(|topic| topic.partitions());
+        partitions.all(|(_, partition)| {
+            let mut wanted =
+                partition.isr.iter().chain(&partition.elr).chain(&partition.last_known_elr);
+            wanted.all(|wanted| *wanted != broker)
+        })
+    }
+
     /// Whether every replica of every partition is in sync.
     #[must_use]
     pub fn is_fully_replicated(&self) -> bool {

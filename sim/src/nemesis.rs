@@ -4,6 +4,7 @@
 pub mod bit_rot;
 pub mod budget;
 pub mod clock;
+pub mod election;
 pub mod full_disk;
 pub mod io_error;
 pub mod kill;
@@ -54,6 +55,8 @@ pub enum Chaos {
     Wipe,
     /// An operator stops the node, and starts it.
     Restart,
+    /// An operator has the preferred replicas lead.
+    Election,
     /// A process does nothing for a while.
     Pause,
     /// Some links deliver nothing for a while.
@@ -117,6 +120,7 @@ pub const OF_A_CLUSTER: &[Chaos] = &[
     Chaos::WidePowerLoss,
     Chaos::Wipe,
     Chaos::Restart,
+    Chaos::Election,
     Chaos::Pause,
     Chaos::Cut,
     Chaos::Reset,
@@ -147,6 +151,7 @@ impl Chaos {
             Self::WidePowerLoss => power_loss::strike_many(world).await,
             Self::Wipe => wipe::strike(on).await?,
             Self::Restart => restart::strike(on).await?,
+            Self::Election => election::strike(world).await,
             Self::Pause => pause::strike(on).await,
             Self::Cut => partition::strike(world, on).await,
             Self::Reset => reset::strike(world, on),
@@ -167,7 +172,8 @@ impl Chaos {
     pub fn needs_the_process(self) -> bool {
         !matches!(
             self,
-            Self::Cut
+            Self::Election
+                | Self::Cut
                 | Self::Reset
                 | Self::Silence
                 | Self::Slowness
@@ -198,6 +204,12 @@ impl Chaos {
             Self::Kill | Self::KillWhileStarting | Self::KillWithinChange | Self::FullDisk
         );
         is_kill || self.loses_unsynced() || self.loses_synced()
+    }
+
+    /// Whether what is lost is lost when it begins.
+    #[must_use]
+    pub fn strikes_at_once(self) -> bool {
+        matches!(self, Self::PowerLoss | Self::Wipe)
     }
 
     /// Whether a machine may lose what it had synced.
@@ -256,8 +268,9 @@ pub(crate) fn victim(world: &World) -> &Machine {
     let machines = world.machines();
     let mut roles: Vec<BrokerId> = Vec::new();
     if rng.gen_bool(0.5) {
-        match world.cast.active_controller() {
-            Some(active) if rng.gen_bool(0.4) => roles.push(active),
+        match (rng.gen_range(0..10), world.cast.active_controller()) {
+            (0..4, Some(active)) => roles.push(active),
+            (4..6, _) => roles.extend(world.cast.stragglers()),
             _ => roles.extend(world.cast.leaders()),
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod churn;
 pub mod consume;
+pub mod gamble;
 pub mod history;
 pub mod produce;
 pub mod producer_ids;

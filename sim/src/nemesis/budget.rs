@@ -8,6 +8,9 @@
 //! So as long as one machine lacks something, no process of another one ends uncleanly either; and
 //! none lacks anything that the controller hasn't heard of yet when something is lost. The ISR
 //! alone doesn't say so: whoever died a moment ago is still in it.
+//!
+//! What a replica has that is neither in sync nor eligible nobody relies on: it may lose that at any
+//! time, and again, while it comes back too.
 
 use protocol::BrokerId;
 
@@ -48,13 +51,23 @@ pub(super) fn allows(
     if !costs {
         return loss.is_none_or(|loser: BrokerId| loser == on.id() && !is_wide);
     }
+    if is_wide || loss.is_some_and(|loser| loser != on.id()) {
+        return false;
+    }
+    let is_permitted =
+        loss.is_none() && is_whole(world) || chaos.strikes_at_once() && is_dispensable(world, on);
     // Some of what is under way strikes long after it was allowed.
-    let may_lose = !is_wide && loss.is_none() && world.brokers().all(is_let_alone);
-    if may_lose && is_whole(world) {
+    if is_permitted && world.brokers().all(is_let_alone) {
         *loss = Some(on.id());
         return true;
     }
     false
+}
+
+/// Whether nothing relies on what the machine has, and nothing is about to: whoever may lead lives.
+fn is_dispensable(world: &World, on: &Machine) -> bool {
+    let mut others = world.brokers().filter(|machine| machine.id() != on.id());
+    others.all(Machine::serves) && world.cast.is_dispensable(on.id())
 }
 
 /// Whether every replica is in sync, and is that of a process that lives: one that serves has

@@ -1,15 +1,21 @@
 //! `kill -9`: at any moment, while the node starts, in the middle of a change to its disk.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use madsim::rand::{Rng, thread_rng};
 use simdisk::Crash;
 use tokio::time::sleep;
 
-use super::a_while;
+use super::{a_while, between};
 use crate::machine::Machine;
 
 /// How many changes to the disk a node makes while it starts, about.
 pub(super) const CHANGES_OF_A_START: u64 = 60;
+
+/// How long a node of a cluster is away.
+const LEAST: Duration = Duration::from_millis(1);
+const MOST: Duration = Duration::from_secs(30);
 
 /// Kills the process, wherever it is, and starts it again later: maybe to be killed before it
 /// serves.
@@ -50,9 +56,10 @@ pub(super) async fn crash_within_a_change(on: &Machine, crash: Crash) {
     start_later(on).await;
 }
 
-/// Starts the process after a while, if there is none.
+/// Starts the process after a while, if there is none. The others of a cluster go on without it:
+/// then it takes shorter or longer than they need to notice, and much may have changed.
 pub(super) async fn start_later(on: &Machine) {
-    sleep(a_while()).await;
+    sleep(if on.is_alone() { a_while() } else { between(LEAST, MOST) }).await;
     if !on.is_running() {
         on.start();
     }

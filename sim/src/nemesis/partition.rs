@@ -67,7 +67,7 @@ pub(super) async fn strike(world: &World, on: &Machine) {
     let partition = if is_alone {
         let links = one_or_both_ways(vec![(own, world.clients())]);
         Partition::of_links(network, links)
-    } else if thread_rng().gen_bool(0.15) {
+    } else if thread_rng().gen_bool(0.25) {
         Partition::of_ports(network, vec![(own, CONTROLLER_PORT)])
     } else {
         Partition::of_links(network, some_links(world, own))

@@ -5,8 +5,13 @@ use std::time::Duration;
 use madsim::rand::{Rng, thread_rng};
 use tokio::time::sleep;
 
-use super::a_while;
+use super::{a_while, between};
 use crate::{machine::Machine, net::SLOWNESS_MAX, world::World};
+
+/// How long the links of a cluster are slow: while they are, decisions and what they are about
+/// overtake each other.
+const LEAST: Duration = Duration::from_millis(50);
+const MOST: Duration = Duration::from_secs(20);
 
 /// Makes the links to clients and to some of the others slow.
 pub(super) async fn strike(world: &World, on: &Machine) {
@@ -20,7 +25,8 @@ pub(super) async fn strike(world: &World, on: &Machine) {
         world.network.slow_down(own, *other, slowness());
         world.network.slow_down(*other, own, slowness());
     }
-    sleep(a_while()).await;
+    let is_alone = world.shape().is_single();
+    sleep(if is_alone { a_while() } else { between(LEAST, MOST) }).await;
     for other in &others {
         world.network.speed_up(own, *other);
         world.network.speed_up(*other, own);

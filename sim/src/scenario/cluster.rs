@@ -17,6 +17,7 @@ use crate::{
         churn::Churning,
         consume::{Consuming, Manner, read_everything},
         create,
+        gamble::Gambling,
         produce::{Addressing, Producing, Sends, Sent, Writer},
         producer_ids::AskingForIds,
         small_topic,
@@ -77,6 +78,11 @@ async fn swarm(world: World, storm: &Storm) -> Result<()> {
     let manner = if thread_rng().gen_bool(0.5) { Manner::Straight } else { Manner::Wandering };
     let consuming = Consuming::start(&world, &partitions, manner, options, &curtain);
     let churning = thread_rng().gen_bool(0.5).then(|| Churning::start(&world, &curtain));
+    let gambling = if thread_rng().gen_bool(0.5) {
+        Some(Gambling::start(&cluster, &curtain).await?)
+    } else {
+        None
+    };
     let asking = AskingForIds::start(&world, &curtain);
 
     storm.rage(&world, CHAOS_TIME).await?;
@@ -88,6 +94,9 @@ async fn swarm(world: World, storm: &Storm) -> Result<()> {
     let sends = producing.finish().await?;
     let mut reads = consuming.finish().await?;
     let ids = asking.finish().await?;
+    if let Some(gambling) = gambling {
+        gambling.finish().await?;
+    }
     if let Some(churning) = churning {
         named("recreated topic", churning.finish().await?.check())?;
     }
