@@ -81,11 +81,15 @@ fn play(Plan { scenario, seed, .. }: Plan) -> Result<Outcome> {
         let trace = Trace::default();
         let world = World::new(directory.path(), scenario.shape(), trace.clone())?;
         let observer = world.observer.clone();
-        select! {
+        let played = select! {
             biased;
-            violation = observer.violated() => return Err(violation.into()),
-            played = scenario.play(world) => played?,
+            violation = observer.violated() => Err(violation.into()),
+            played = scenario.play(world) => played,
+        };
+        for (place, times) in observer.reached() {
+            tracing::info!(target: "sim", "reached {times} times: {place}");
         }
+        played?;
         Ok(Outcome { trace: trace.hash(), simulated: TimeHandle::current().elapsed() })
     })
 }

@@ -16,5 +16,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::R1,
     title: "A follower truncates to its own high watermark",
     tier: Tier::A,
-    properties: &["L1", "L4"],
+    properties: &["L11", "L1", "L4"],
 };

@@ -13,5 +13,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::R10,
     title: "The minimum of replicas is asked for once only",
     tier: Tier::A,
-    properties: &["L10"],
+    properties: &["L8", "L10"],
 };

@@ -14,5 +14,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::R4,
     title: "The last replica standing commits alone",
     tier: Tier::A,
-    properties: &["L1", "L8"],
+    properties: &["L8", "L1"],
 };

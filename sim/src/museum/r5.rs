@@ -14,5 +14,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::R5,
     title: "A stale registration joins the in-sync replicas",
     tier: Tier::B,
-    properties: &["L1", "M3", "L4"],
+    properties: &["M3", "L4", "L1"],
 };

@@ -13,5 +13,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::R8,
     title: "A follower joins before it has reached the epoch's start",
     tier: Tier::B,
-    properties: &["L1", "L4"],
+    properties: &["L6", "L1", "L4"],
 };
