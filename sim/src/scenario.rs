@@ -5,6 +5,7 @@ mod cluster;
 mod directed;
 mod epochs;
 mod failover;
+mod interregnum;
 mod leader_alone;
 mod minimum;
 mod power;
@@ -77,6 +78,7 @@ scenarios! {
         failover::what_all_replicas_have_survives_the_power_loss_of_one,
         failover::a_leader_that_was_deposed_cannot_acknowledge,
         failover::leadership_that_moves_twice_leaves_equal_logs,
+        interregnum::whoever_led_in_between_keeps_nothing_that_only_it_had,
         failover::a_rolling_restart_loses_nothing,
         failover::the_controllers_death_in_the_middle_of_a_change_is_survived,
         power::what_was_synced_first_survives_the_power_loss_of_everybody,

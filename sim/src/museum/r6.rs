@@ -14,5 +14,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::R6,
     title: "The end of an unknown epoch is taken from a later one",
     tier: Tier::B,
-    properties: &["L2"],
+    properties: &["L3", "L2"],
 };
