@@ -10,6 +10,7 @@ pub mod convergence;
 pub mod door;
 mod format;
 pub mod invariant;
+pub mod judge;
 pub mod machine;
 pub mod museum;
 pub mod nemesis;

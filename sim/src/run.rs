@@ -1,26 +1,28 @@
 //! One run: a seed, a scenario, a thread of its own, and what came of it.
 
-use std::{any::Any, panic::catch_unwind, time::Duration};
+use std::{
+    any::Any,
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use anyhow::{Result, anyhow};
-use madsim::{Config, runtime::Runtime, time::TimeHandle};
-
+use madsim::{Config, runtime::Runtime};
 use protocol::Bug;
 use tokio::select;
 
-use crate::{invariant::Violation, scenario::Scenario, trace::Trace, world::World};
+use crate::{
+    invariant::Violation,
+    judge::Testimony,
+    scenario::Scenario,
+    trace::{Trace, now},
+    workload::history::History,
+    world::World,
+};
 
 /// A run that takes longer in its own time has lost its way.
 const SIMULATED_TIME_MAX: Duration = Duration::from_secs(1_200);
-
-/// What a run that went well leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The hash of its trace.
-    pub trace: u64,
-    /// How long it took in its own time.
-    pub simulated: Duration,
-}
 
 /// What a run is played with.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,28 @@ pub struct Plan {
     pub seed: u64,
     /// A bug that is planted.
     pub bug: Option<Bug>,
+    /// Whether clients alone are believed: nobody looks into a node, and the story's own end doesn't
+    /// matter.
+    pub is_blind: bool,
+}
+
+impl Plan {
+    /// A run as it usually is.
+    #[must_use]
+    pub fn new(scenario: &'static Scenario, seed: u64) -> Self {
+        Self { scenario, seed, bug: None, is_blind: false }
+    }
+}
+
+/// What a run that went well leaves.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The hash of its trace.
+    pub trace: u64,
+    /// How long it took in its own time.
+    pub simulated: Duration,
+    /// What clients were told.
+    pub testimony: Testimony,
 }
 
 /// A run that didn't go well.
@@ -40,21 +64,20 @@ pub struct Failure {
     pub error: anyhow::Error,
     /// How often the planted bug was met, if there is one.
     pub times_met: u64,
+    /// What clients had been told until then.
+    pub testimony: Option<Testimony>,
 }
 
 impl Failure {
     /// The property that did not hold, if it has a name.
     #[must_use]
     pub fn property(&self) -> Option<&'static str> {
-        property_of(&self.error)
+        self.error.downcast_ref::<Violation>().map(|violation| violation.property)
     }
 }
 
-fn property_of(error: &anyhow::Error) -> Option<&'static str> {
-    error.downcast_ref::<Violation>().map(|violation| violation.property)
-}
-
-/// Plays a scenario with a seed.
+/// Plays a scenario with a seed. Clients have the last word: what they saw is judged whatever else
+/// held.
 ///
 /// # Errors
 /// What did not hold, or why the run could not go on: a panic is the run's failure too.
@@ -63,34 +86,70 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     // the switches of planted bugs.
     let thread = std::thread::spawn(move || {
         Bug::arm(plan.bug);
-        let played = catch_unwind(|| play(plan));
+        let evidence = Evidence::default();
+        let played = catch_unwind(AssertUnwindSafe(|| play(plan, &evidence)));
+        let played = played.unwrap_or_else(|panic| Err(anyhow!("panic: {}", message(&*panic))));
         let times_met = Bug::times_met();
         Bug::arm(None);
-        (played, times_met)
+        evidence.judge(plan, played).map_err(|(error, testimony)| Failure {
+            error,
+            times_met,
+            testimony,
+        })
     });
-    let (played, times_met) = thread.join().expect("panics are caught within");
-    let played = played.unwrap_or_else(|panic| Err(anyhow!("panic: {}", message(&*panic))));
-    played.map_err(|error| Failure { error, times_met })
+    thread.join().expect("panics are caught within")
 }
 
-fn play(Plan { scenario, seed, .. }: Plan) -> Result<Outcome> {
+/// What is left of a run, however it ended.
+#[derive(Default)]
+struct Evidence {
+    trace: Trace,
+    history: History,
+    simulated: Cell<Duration>,
+}
+
+impl Evidence {
+    fn judge(
+        &self,
+        plan: Plan,
+        played: Result<()>,
+    ) -> Result<Outcome, (anyhow::Error, Option<Testimony>)> {
+        let testimony = match Testimony::hear(&self.history.take()) {
+            Ok(testimony) => testimony,
+            Err(error) => return Err((played.err().unwrap_or(error), None)),
+        };
+        let error = match played {
+            Err(error) if !plan.is_blind => Some(error),
+            _ => testimony.violation().map(anyhow::Error::from),
+        };
+        match error {
+            Some(error) => Err((error, Some(testimony))),
+            None => {
+                let (trace, simulated) = (self.trace.hash(), self.simulated.get());
+                Ok(Outcome { trace, simulated, testimony })
+            }
+        }
+    }
+}
+
+fn play(Plan { scenario, seed, is_blind, .. }: Plan, evidence: &Evidence) -> Result<()> {
     let directory = tempfile::Builder::new().prefix("ottla-sim-").tempdir()?;
     let mut runtime = Runtime::with_seed_and_config(seed, Config::default());
     runtime.set_time_limit(SIMULATED_TIME_MAX);
     runtime.block_on(async {
-        let trace = Trace::default();
-        let world = World::new(directory.path(), scenario.shape(), trace.clone())?;
+        let mut world = World::new(directory.path(), scenario.shape(), evidence.trace.clone())?;
+        (world.history, world.is_blind) = (evidence.history.clone(), is_blind);
         let observer = world.observer.clone();
         let played = select! {
             biased;
-            violation = observer.violated() => Err(violation.into()),
+            violation = observer.violated(), if !is_blind => Err(violation.into()),
             played = scenario.play(world) => played,
         };
         for (place, times) in observer.reached() {
             tracing::info!(target: "sim", "reached {times} times: {place}");
         }
-        played?;
-        Ok(Outcome { trace: trace.hash(), simulated: TimeHandle::current().elapsed() })
+        evidence.simulated.set(now());
+        played
     })
 }
 

@@ -43,6 +43,8 @@ pub struct World {
     pub observer: Observer,
     /// What clients asked for, and what they were told.
     pub history: History,
+    /// Whether only they are believed: whoever looks into nodes keeps it to himself.
+    pub is_blind: bool,
     shape: Arc<Shape>,
     machines: Arc<[Machine]>,
     /// Whose loss has to be made good first before another may lose what it hadn't synced.
@@ -73,6 +75,7 @@ impl World {
             cast,
             observer,
             history: History::default(),
+            is_blind: false,
             shape: Arc::new(shape),
             machines: machines.into(),
             loss: Arc::default(),

@@ -14,7 +14,7 @@ fn playing(play: Play) -> Result<Outcome> {
 
 fn playing_on(shape: fn() -> Shape, play: Play) -> Result<Outcome> {
     let scenario = Box::leak(Box::new(Scenario::new("a_test", shape, play)));
-    run(Plan { scenario, seed: 1, bug: None }).map_err(|failure| failure.error)
+    run(Plan::new(scenario, 1)).map_err(|failure| failure.error)
 }
 
 #[test]

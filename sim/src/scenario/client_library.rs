@@ -12,7 +12,7 @@ use crate::{
     nemesis::{self, EVERYTHING},
     workload::{
         Curtain, Flush,
-        consume::{Consuming, Manner, ends, read_everything},
+        consume::{Consuming, Manner, ends, read_in_the_end},
         create_topic,
         produce::{Addressing, Producing, Writer},
         topics::{Administrating, look},
@@ -92,7 +92,7 @@ pub(super) async fn our_client_rides_through_kills_and_power_loss(world: World) 
     let followed = following.finish_at_the_end(&ends).await?;
     let wandered = wandering.finish().await?;
     let fates = administrating.finish().await?;
-    let logs = read_everything(&cluster, &partitions).await?;
+    let logs = read_in_the_end(&world.history, &cluster, &partitions).await?;
     let topics = look(&cluster).await?;
     world.lone().stop().await?;
 

@@ -15,7 +15,7 @@ use crate::{
     workload::{
         Curtain, Flush,
         churn::Churning,
-        consume::{Consuming, Manner, read_everything},
+        consume::{Consuming, Manner, read_in_the_end},
         create,
         gamble::Gambling,
         produce::{Addressing, Producing, Sends, Sent, Writer},
@@ -97,15 +97,19 @@ async fn swarm(world: World, storm: &Storm) -> Result<()> {
     if let Some(gambling) = gambling {
         gambling.finish().await?;
     }
-    if let Some(churning) = churning {
-        named("recreated topic", churning.finish().await?.check())?;
-    }
+    let ashes = match churning {
+        Some(churning) => Some(churning.finish().await?),
+        None => None,
+    };
     convergence::until_settled(&world).await?;
-    let logs = read_everything(&cluster, &partitions).await?;
+    let logs = read_in_the_end(&world.history, &cluster, &partitions).await?;
 
     let acknowledged = sends.values().filter(|sent| sent.acknowledged.is_some()).count();
     let there: usize = logs.values().map(Vec::len).sum();
     world.trace.note(format_args!("{acknowledged} of {} acknowledged, {there} there", sends.len()));
+    if let Some(ashes) = ashes {
+        named("recreated topic", ashes.check())?;
+    }
     let sends = only_safe(sends);
     named("records", invariant::records::check(&sends, &logs, &Promise::Kept))?;
     let gave_up = invariant::records::patient_writers_gave_up_nothing(&sends, LONGEST_OUTAGE);

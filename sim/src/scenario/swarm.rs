@@ -11,8 +11,9 @@ use crate::{
     nemesis::{self, Chaos, EVERYTHING, WITHOUT_POWER_LOSS},
     workload::{
         Curtain, Flush,
-        consume::{Consuming, Manner, read_everything},
+        consume::{Consuming, Manner, read_in_the_end},
         create_topic,
+        history::Pledge,
         produce::{Producing, Writer},
         producer_ids::AskingForIds,
         topics::{Administrating, look},
@@ -53,6 +54,9 @@ pub(super) async fn a_power_loss_takes_no_more_than_the_unsynced_end(world: Worl
 async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
     world.start().await?;
     let partitions = create_topic(&world.client().await?, "orders", 3, flush).await?;
+    let may_lose_power = repertoire.contains(&Chaos::PowerLoss) && flush == Flush::Sometime;
+    let pledge = if may_lose_power { Pledge::Nothing } else { Pledge::OfTheLeader };
+    world.history.pledge(&partitions[0].topic, pledge);
     let curtain = Curtain::default();
     let producing = Producing::start(&world, &partitions, WRITERS, &curtain);
     let options = ConsumerOptions::default();
@@ -70,7 +74,7 @@ async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
     let fates = administrating.finish().await?;
     let ids = asking.finish().await?;
     let cluster = world.client().await?;
-    let logs = read_everything(&cluster, &partitions).await?;
+    let logs = read_in_the_end(&world.history, &cluster, &partitions).await?;
     let topics = look(&cluster).await?;
     let clean_stops = world.lone().clean_stops();
     world.lone().stop().await?;
@@ -78,8 +82,7 @@ async fn swarm(world: World, repertoire: &[Chaos], flush: Flush) -> Result<()> {
     let acknowledged = sends.values().filter(|sent| sent.acknowledged.is_some()).count();
     let there: usize = logs.values().map(Vec::len).sum();
     world.trace.note(format_args!("{acknowledged} of {} acknowledged, {there} there", sends.len()));
-    let may_lose_power = repertoire.contains(&Chaos::PowerLoss);
-    if may_lose_power && flush == Flush::Sometime {
+    if may_lose_power {
         let promise = Promise::KeptWhilePowered(clean_stops);
         invariant::records::check(&sends, &logs, &promise)?;
     } else {

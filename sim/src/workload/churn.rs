@@ -1,6 +1,6 @@
 //! Somebody who deletes a topic and creates it again under its name, who changes how many replicas
 //! must be in sync, and writes to it meanwhile: each record says of which of those topics it was
-//! meant to be.
+//! meant to be. In the history each of them is a topic of its own, `phoenix#1` and so on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +14,18 @@ use client::{
     admin::ConfigChange,
 };
 use madsim::rand::{Rng, thread_rng};
-use protocol::{ErrorCode, PartitionIndex, TopicId, TopicName, TopicPartition};
+use protocol::{ErrorCode, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
-use super::{Curtain, Flush, consume::read_everything, small_topic};
+use super::{
+    Curtain, Flush,
+    consume::read_everything,
+    history::{Act, Care, History, Kind, Lanes, Pledge, Reason},
+    small_topic,
+};
 use crate::world::World;
 
 const NAME: &str = "phoenix";
@@ -79,6 +84,7 @@ async fn churn(world: World, curtain: Curtain) -> Result<Ashes> {
     let cluster = world.client().await?;
     let admin = Admin::new(cluster.clone());
     let mut generation = 0;
+    let mut scribe = Scribe { history: world.history.clone(), lanes: Lanes::default(), number: 0 };
     let mut ids = BTreeSet::new();
     let mut present = None;
     while !curtain.has_fallen() || present.is_none() {
@@ -88,10 +94,12 @@ async fn churn(world: World, curtain: Curtain) -> Result<Ashes> {
         {
             generation += 1;
             present = Some(id);
+            // At times one replica may commit alone.
+            world.history.pledge(&in_the_history(generation).topic, Pledge::Nothing);
             world.trace.note(format_args!("topic {NAME} number {generation} is there"));
         }
         if let Some(id) = present {
-            write_some(&cluster, generation).await;
+            scribe.write_some(&cluster, generation).await;
             if !curtain.has_fallen() && thread_rng().gen_bool(0.5) {
                 change_minimum(&admin).await;
             } else if !curtain.has_fallen() {
@@ -103,10 +111,23 @@ async fn churn(world: World, curtain: Curtain) -> Result<Ashes> {
     }
     let first = TopicPartition { topic: TopicName::from(NAME), partition: PartitionIndex(0) };
     let log = read_everything(&cluster, std::slice::from_ref(&first)).await?;
-    let found = log[&first]
-        .iter()
-        .filter_map(|record| std::str::from_utf8(record.value.as_deref()?).ok()?.parse().ok());
-    Ok(Ashes { generation, found: found.collect() })
+    let values = log[&first].iter().map(|record| (record.offset, record.value.clone()));
+    let values: Vec<_> = values.map(|(at, value)| (at, value.unwrap_or_default())).collect();
+    let found = values.iter().filter_map(|(_, value)| generation_of(value)).collect();
+    scribe.note_found(generation, values);
+    Ok(Ashes { generation, found })
+}
+
+/// What the history calls the partition.
+fn in_the_history(generation: u64) -> TopicPartition {
+    let topic = TopicName::from(format!("{NAME}#{generation}").as_str());
+    TopicPartition { topic, partition: PartitionIndex(0) }
+}
+
+/// Which topic of that name a record was meant for.
+fn generation_of(value: &[u8]) -> Option<u64> {
+    let (generation, _) = std::str::from_utf8(value).ok()?.split_once('/')?;
+    generation.parse().ok()
 }
 
 /// The id of the topic that is there now; none if that can't be told.
@@ -150,23 +171,71 @@ async fn change_minimum(admin: &Admin) {
         admin.incremental_alter_configs(&BTreeMap::from([(resource, vec![change])]), false).await;
 }
 
-async fn write_some(cluster: &Cluster, generation: u64) {
-    let options = ProducerOptions {
-        acks: Acks::All,
-        delivery_timeout: Duration::from_secs(5),
-        block_max: Duration::from_secs(5),
-        ack_timeout: Duration::from_secs(2),
-        ..ProducerOptions::default()
-    };
-    let producer = Producer::new(cluster.clone(), options);
-    let mut waiting = Vec::new();
-    for _ in 0..thread_rng().gen_range(1..30) {
-        let record = ProducerRecord::new(NAME, Bytes::from(generation.to_string()))
-            .with_partition(PartitionIndex(0));
-        waiting.extend(producer.queue(record).await);
+/// Whoever writes to the topic, and notes it.
+struct Scribe {
+    history: History,
+    lanes: Lanes,
+    /// How many records were sent.
+    number: u64,
+}
+
+impl Scribe {
+    const CARE: Care = Care { acks: Acks::All, is_idempotent: true };
+
+    async fn write_some(&mut self, cluster: &Cluster, generation: u64) {
+        let options = ProducerOptions {
+            acks: Self::CARE.acks,
+            idempotence: Self::CARE.is_idempotent,
+            delivery_timeout: Duration::from_secs(5),
+            block_max: Duration::from_secs(5),
+            ack_timeout: Duration::from_secs(2),
+            ..ProducerOptions::default()
+        };
+        let producer = Producer::new(cluster.clone(), options);
+        let mut waiting = Vec::new();
+        for _ in 0..thread_rng().gen_range(1..30) {
+            self.number += 1;
+            let value = Bytes::from(format!("{generation}/{}", self.number));
+            let process = self.lanes.enter(&self.history);
+            self.history.note(process, Kind::Invoke, sending(generation, &value, None));
+            let record = ProducerRecord::new(NAME, value.clone()).with_partition(PartitionIndex(0));
+            match producer.queue(record).await {
+                Ok(sent) => waiting.push((process, value, sent)),
+                Err(error) => {
+                    let kind = Kind::Fail(Reason::of(&error));
+                    self.history.note(process, kind, sending(generation, &value, None));
+                    self.lanes.leave(process);
+                }
+            }
+        }
+        // All of them are answered before the topic is deleted: none comes late.
+        for (process, value, sent) in waiting {
+            match sent.delivery().await {
+                Ok(delivery) => {
+                    let done = sending(generation, &value, delivery.offset);
+                    self.history.note(process, Kind::Ok, done);
+                    self.lanes.leave(process);
+                }
+                Err(error) => {
+                    let kind = Kind::Info(Reason::of(&error));
+                    self.history.note(process, kind, sending(generation, &value, None));
+                }
+            }
+        }
     }
-    // All of them are answered before the topic is deleted: none comes late.
-    for sent in waiting {
-        let _answer = sent.delivery().await;
+
+    /// Notes what was found in the end.
+    fn note_found(&self, generation: u64, values: Vec<(Offset, Bytes)>) {
+        let partition = in_the_history(generation);
+        let process = self.history.new_process();
+        let partitions = vec![partition.clone()];
+        self.history.note_done(process, Act::Assign { partitions, from_the_beginning: true });
+        let records = values.into_iter().map(|(at, value)| (partition.clone(), at, value));
+        self.history.note_done(process, Act::Poll { records: records.collect() });
     }
+}
+
+fn sending(generation: u64, value: &Bytes, offset: Option<Offset>) -> Act {
+    let (value, partition) = (value.clone(), Some(in_the_history(generation)));
+    Act::Send { partition, value, offset, care: Scribe::CARE }
 }

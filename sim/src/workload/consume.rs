@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     Curtain,
-    history::{Act, Kind, ProcessId, Reason},
+    history::{Act, History, Kind, ProcessId, Reason},
 };
 use crate::world::World;
 
@@ -174,17 +174,16 @@ impl Reader {
         let seen = BTreeMap::new();
         let (process, reads) = (world.history.new_process(), Reads::default());
         let mut reader = Self { world, partitions, consumer, expected, seen, reads, process };
-        reader.note_assignment();
+        reader.note_assignment(true);
         Ok(reader)
     }
 
     /// Whoever starts anew or goes elsewhere owes nothing to what it read before: another process.
-    fn note_assignment(&mut self) {
+    fn note_assignment(&mut self, from_the_beginning: bool) {
         let history = &self.world.history;
         self.process = history.new_process();
-        let assign = Act::Assign { partitions: self.partitions.clone() };
-        history.note(self.process, Kind::Invoke, assign.clone());
-        history.note(self.process, Kind::Ok, assign);
+        let partitions = self.partitions.clone();
+        history.note_done(self.process, Act::Assign { partitions, from_the_beginning });
     }
 
     async fn read_some(&mut self) {
@@ -193,17 +192,12 @@ impl Reader {
         match self.consumer.poll(POLL_TIME_MAX).await {
             Err(error) => {
                 self.world.trace.note(format_args!("reader: {error}"));
-                let reason = Reason { code: error.code(), text: error.to_string() };
+                let reason = Reason::of(&error);
                 history.note(self.process, Kind::Fail(reason), Act::Poll { records: Vec::new() });
                 self.reads.errors.push(error);
             }
             Ok(records) => {
-                let read = |record: &ConsumerRecord| {
-                    let value = record.value.clone().unwrap_or_default();
-                    (record.partition.clone(), record.offset, value)
-                };
-                let given = Act::Poll { records: records.iter().map(read).collect() };
-                history.note(self.process, Kind::Ok, given);
+                history.note(self.process, Kind::Ok, polled(&records));
                 records.into_iter().for_each(|record| self.note(record));
             }
         }
@@ -241,7 +235,7 @@ impl Reader {
     }
 
     fn go_elsewhere(&mut self) -> Result<()> {
-        self.note_assignment();
+        self.note_assignment(false);
         let mut rng = thread_rng();
         let partition = self.partitions[rng.gen_range(0..self.partitions.len())].clone();
         let seen = self.seen.get(&partition).copied().unwrap_or(Offset(0));
@@ -303,10 +297,39 @@ pub async fn ends(
 /// # Errors
 /// It takes too long, or the node can't.
 pub async fn read_everything(cluster: &Cluster, partitions: &[TopicPartition]) -> Result<Logs> {
+    read_all(cluster, partitions, |_, _| {}).await
+}
+
+/// The same once nobody sends any more, as the last that clients are told: what isn't in there is
+/// missed.
+///
+/// # Errors
+/// It takes too long, or the node can't.
+pub async fn read_in_the_end(
+    history: &History,
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+) -> Result<Logs> {
+    let process = history.new_process();
+    let assign = Act::Assign { partitions: partitions.to_vec(), from_the_beginning: true };
+    history.note_done(process, assign);
+    let logs = read_all(cluster, partitions, |kind, act| history.note(process, kind, act)).await?;
+    history.read_to_the_end(partitions);
+    Ok(logs)
+}
+
+async fn read_all(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    note: impl Fn(Kind, Act),
+) -> Result<Logs> {
     let reading = async {
+        note(Kind::Invoke, Act::AskEnds { ends: BTreeMap::new() });
+        let ends = ends(cluster, partitions).await?;
+        note(Kind::Ok, Act::AskEnds { ends: ends.clone() });
         let mut logs = Logs::new();
-        for (partition, end) in ends(cluster, partitions).await? {
-            let log = read_partition(cluster, &partition, end).await;
+        for (partition, end) in ends {
+            let log = read_partition(cluster, &partition, end, &note).await;
             logs.insert(partition.clone(), log.with_context(|| format!("reading {partition}"))?);
         }
         Ok(logs)
@@ -315,13 +338,11 @@ pub async fn read_everything(cluster: &Cluster, partitions: &[TopicPartition]) -
 }
 
 /// Reads one partition from its beginning to an offset.
-///
-/// # Errors
-/// An error that isn't passing; no progress for long.
-pub async fn read_partition(
+async fn read_partition(
     cluster: &Cluster,
     partition: &TopicPartition,
     end: Offset,
+    note: impl Fn(Kind, Act),
 ) -> Result<Vec<ConsumerRecord>> {
     let options = ConsumerOptions { offset_reset: OffsetReset::None, ..ConsumerOptions::default() };
     let mut consumer = Consumer::new(cluster.clone(), options);
@@ -331,7 +352,10 @@ pub async fn read_partition(
     let deadline = Instant::now() + READ_TIME_MAX;
     while records.last().map_or(Offset(0), |last| last.offset.plus(1)) < end {
         ensure!(Instant::now() < deadline, "no end after {} records", records.len());
-        records.extend(consumer.poll(POLL_TIME_MAX).await?);
+        note(Kind::Invoke, Act::Poll { records: Vec::new() });
+        let given = consumer.poll(POLL_TIME_MAX).await?;
+        note(Kind::Ok, polled(&given));
+        records.extend(given);
     }
     match records.last() {
         Some(last) if last.offset.plus(1) != end => {
@@ -339,4 +363,13 @@ pub async fn read_partition(
         }
         _ => Ok(records),
     }
+}
+
+/// What a poll gave, as the history has it.
+fn polled(records: &[ConsumerRecord]) -> Act {
+    let read = |record: &ConsumerRecord| {
+        let value = record.value.clone().unwrap_or_default();
+        (record.partition.clone(), record.offset, value)
+    };
+    Act::Poll { records: records.iter().map(read).collect() }
 }

@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     Curtain,
-    history::{Act, Kind, Lanes, ProcessId, Reason},
+    history::{Act, Care, Kind, Lanes, ProcessId, Reason},
 };
 use crate::{trace::now, world::World};
 
@@ -234,6 +234,7 @@ impl Writing {
             partition: sent.partition.clone(),
             value: sent.record.value.clone().unwrap_or_default(),
             offset: None,
+            care: self.writer.care(),
         };
         self.sends().insert(id, sent);
         let process = self.lanes.enter(&self.world.history);
@@ -241,7 +242,7 @@ impl Writing {
         match producer.queue(record).await {
             Err(error) => {
                 self.world.trace.note(format_args!("{id} not queued: {error}"));
-                let reason = Reason { code: error.code(), text: error.to_string() };
+                let reason = Reason::of(&error);
                 self.world.history.note(process, Kind::Fail(reason), asked);
                 self.lanes.leave(process);
             }
@@ -258,18 +259,18 @@ impl Writing {
 
     /// Adds the end of a sending to the history.
     fn record(&self, process: ProcessId, asked: Act, result: &Result<Delivery, client::Error>) {
-        let Act::Send { partition, value, .. } = asked else { return };
+        let Act::Send { partition, value, care, .. } = asked else { return };
         match result {
             Ok(Delivery { topic, partition, offset, .. }) => {
                 let at = TopicPartition { topic: topic.clone(), partition: *partition };
-                let done = Act::Send { partition: Some(at), value, offset: *offset };
+                let done = Act::Send { partition: Some(at), value, offset: *offset, care };
                 self.world.history.note(process, Kind::Ok, done);
                 self.lanes.leave(process);
             }
             // The library tried for as long as it was to: it may have been written all the same.
             Err(error) => {
-                let reason = Reason { code: error.code(), text: error.to_string() };
-                let unknown = Act::Send { partition, value, offset: None };
+                let reason = Reason::of(error);
+                let unknown = Act::Send { partition, value, offset: None, care };
                 self.world.history.note(process, Kind::Info(reason), unknown);
             }
         }
@@ -301,6 +302,10 @@ impl Writing {
 }
 
 impl Writer {
+    fn care(&self) -> Care {
+        Care { acks: self.acks, is_idempotent: self.is_idempotent }
+    }
+
     /// A record to send, and where it belongs.
     fn record(
         &self,

@@ -12,7 +12,7 @@ use crate::{
 fn three(play: fn(World) -> LocalBoxFuture<'static, Result<()>>) {
     let three_nodes = || Shape::combined(3);
     let scenario = Box::leak(Box::new(Scenario::new("a_test", three_nodes, play)));
-    run(Plan { scenario, seed: 1, bug: None }).expect("the story goes well");
+    run(Plan::new(scenario, 1)).expect("the story goes well");
 }
 
 async fn replicated(world: &World) -> Result<()> {
