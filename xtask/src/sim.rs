@@ -94,7 +94,7 @@ pub(crate) fn check_museum(stage: &mut Stage<'_>) -> Result<Outcome> {
     for name in museum::SLICE {
         let exhibit = exhibits.iter().find(|exhibit| exhibit.name == name);
         let exhibit = exhibit.with_context(|| format!("the museum has no {name}"))?;
-        let hunt = museum::hunt(&program, &logs, exhibit, exhibit.seeds(), None)?;
+        let hunt = museum::hunt(&program, &logs, exhibit)?;
         stage.journal.note(&format!("{hunt:?}"))?;
         if hunt.caught.is_none() {
             slow.push(name);
@@ -112,7 +112,7 @@ fn check(
     scenario: Option<&str>,
 ) -> Result<Outcome> {
     stage.build(build(stage.toolchain).arg("--quiet"))?;
-    let play = Play { scenario: scenario.map(str::to_owned), bug: None };
+    let play = Play { scenario: scenario.map(str::to_owned), ..Play::default() };
     let campaign = Campaign::new(&program(stage.project), &logs(stage.project), play)?;
     let report = campaign.run(seeds, Until::TheEnd)?;
     for failure in failures(&campaign, &report) {
@@ -142,6 +142,10 @@ impl Request {
         let (mut seeds, mut play) = (None, Play::default());
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
+            if name == "--blind" {
+                play.is_blind = true;
+                continue;
+            }
             let value = rest.next().with_context(|| format!("{name} needs a value"))?;
             match name.as_str() {
                 "--seed" => {
@@ -154,6 +158,7 @@ impl Request {
                 }
                 "--scenario" => play.scenario = Some(value.clone()),
                 "--bug" => play.bug = Some(value.clone()),
+                "--history" => play.history = Some(value.clone()),
                 unknown => bail!("sim has no option {unknown}"),
             }
         }
@@ -163,6 +168,9 @@ impl Request {
         }
         if seeds.start() == seeds.end() {
             return Ok(Self::One(*seeds.start(), play));
+        }
+        if play.history.is_some() {
+            bail!("--history is for one seed");
         }
         Ok(Self::Campaign(seeds, play))
     }
@@ -206,9 +214,16 @@ mod tests {
     fn a_request_is_one_seed_or_a_range_with_both_ends() {
         assert_eq!(parse("--seed 42"), Some(Request::One(42, Play::default())));
         assert_eq!(parse("--seeds 1..500"), Some(Request::Campaign(1..=500, Play::default())));
-        let play = Play { scenario: Some("crash".to_owned()), bug: Some("R1".to_owned()) };
-        assert_eq!(parse("--scenario crash --bug R1 --seed 7"), Some(Request::One(7, play)));
-        for wrong in ["", "--seeds 5..1", "--seed", "--seed x", "--beast y"] {
+        let play = Play {
+            scenario: Some("crash".to_owned()),
+            bug: Some("R1".to_owned()),
+            history: Some("h.edn".to_owned()),
+            is_blind: true,
+        };
+        let line = "--scenario crash --bug R1 --seed 7 --blind --history h.edn";
+        assert_eq!(parse(line), Some(Request::One(7, play)));
+        let wrong = ["", "--seeds 5..1", "--seed", "--seed x", "--beast y"];
+        for wrong in wrong.into_iter().chain(["--seeds 1..2 --history h.edn"]) {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

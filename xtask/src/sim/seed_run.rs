@@ -1,8 +1,9 @@
 //! One seed in a process of its own, and what the simulator's program said of it.
 //!
-//! The program takes `--seed N [--scenario NAME] [--bug NAME]` and prints, in lines of their own,
-//! `seed N trace HASH`, `seed N simulated SECONDS`, and of a run that failed `seed N violates
-//! PROPERTY: ..` or `seed N failed: ..`, and `seed N history: ANOMALIES` or `.. nothing`.
+//! The program takes `--seed N [--scenario NAME] [--bug NAME] [--history FILE] [--blind]` and prints,
+//! in lines of their own, `seed N trace HASH`, `seed N simulated SECONDS`, and of a run that failed
+//! `seed N violates PROPERTY: ..` or `seed N failed: ..`, and at times `seed N history: ANOMALIES` or
+//! `.. nothing`. A blind run fails only if what clients saw shows something.
 
 use crate::journal::wait;
 use anyhow::{Context, Result};
@@ -25,6 +26,10 @@ pub(crate) struct Play {
     pub(crate) scenario: Option<String>,
     /// A bug of the museum, armed.
     pub(crate) bug: Option<String>,
+    /// A file for what clients saw.
+    pub(crate) history: Option<String>,
+    /// Whether only what clients saw is judged.
+    pub(crate) is_blind: bool,
 }
 
 impl Play {
@@ -44,14 +49,17 @@ impl Play {
 
     /// A name for a folder.
     pub(crate) fn name(&self) -> String {
-        let parts = [&self.bug, &self.scenario].into_iter().flatten();
-        parts.map(String::as_str).collect::<Vec<_>>().join("-")
+        let blind = self.is_blind.then_some("blind");
+        let parts = [self.bug.as_deref(), self.scenario.as_deref(), blind];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 
     fn arguments(&self) -> Vec<String> {
-        let named = [("--scenario", &self.scenario), ("--bug", &self.bug)];
+        let named =
+            [("--scenario", &self.scenario), ("--bug", &self.bug), ("--history", &self.history)];
         let given = named.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
-        given.flat_map(|(flag, value)| [flag.to_owned(), value.clone()]).collect()
+        let given = given.flat_map(|(flag, value)| [flag.to_owned(), value.clone()]);
+        given.chain(self.is_blind.then(|| "--blind".to_owned())).collect()
     }
 }
 
@@ -169,9 +177,10 @@ mod tests {
 
     #[test]
     fn a_failure_is_reproduced_by_one_line() {
-        let play = Play { scenario: Some("crash".to_owned()), bug: None };
+        let play = Play { scenario: Some("crash".to_owned()), ..Play::default() };
         assert_eq!(play.reproduce(3), "reproduce: cargo xtask sim --seed 3 --scenario crash");
-        let play = Play { scenario: None, bug: Some("R1".to_owned()) };
-        assert_eq!(play.reproduce(3), "reproduce: cargo xtask sim --seed 3 --bug R1");
+        let play = Play { bug: Some("R1".to_owned()), is_blind: true, ..Play::default() };
+        assert_eq!(play.reproduce(3), "reproduce: cargo xtask sim --seed 3 --bug R1 --blind");
+        assert_eq!(play.name(), "R1-blind");
     }
 }
