@@ -116,6 +116,9 @@ impl Request {
                 let simulated = outcome.simulated.as_secs_f64();
                 println!("seed {seed} trace {:016x}", outcome.trace);
                 println!("seed {seed} simulated {simulated:.1}");
+                if let Some(error) = &outcome.not_minded {
+                    println!("seed {seed} not minded: {error:#}");
+                }
             }
             Err(failure) => {
                 match failure.property() {

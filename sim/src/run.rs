@@ -47,7 +47,7 @@ impl Plan {
 }
 
 /// What a run that went well leaves.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outcome {
     /// The hash of its trace.
     pub trace: u64,
@@ -55,6 +55,8 @@ pub struct Outcome {
     pub simulated: Duration,
     /// What clients were told.
     pub testimony: Testimony,
+    /// What a blind run has not minded.
+    pub not_minded: Option<anyhow::Error>,
 }
 
 /// A run that didn't go well.
@@ -118,15 +120,15 @@ impl Evidence {
             Ok(testimony) => testimony,
             Err(error) => return Err((played.err().unwrap_or(error), None)),
         };
-        let error = match played {
-            Err(error) if !plan.is_blind => Some(error),
-            _ => testimony.violation().map(anyhow::Error::from),
+        let (error, not_minded) = match played {
+            Err(error) if !plan.is_blind => (Some(error), None),
+            played => (testimony.violation().map(anyhow::Error::from), played.err()),
         };
         match error {
             Some(error) => Err((error, Some(testimony))),
             None => {
                 let (trace, simulated) = (self.trace.hash(), self.simulated.get());
-                Ok(Outcome { trace, simulated, testimony })
+                Ok(Outcome { trace, simulated, testimony, not_minded })
             }
         }
     }

@@ -210,7 +210,7 @@ fn change_polls(
 }
 
 #[test]
-fn what_is_planted_into_the_history_of_a_run_is_found() {
+fn the_history_of_a_run_can_be_written_and_what_is_planted_into_it_is_found() {
     let scenario = Scenario::new(
         "planted",
         || Shape::combined(3),
@@ -219,7 +219,11 @@ fn what_is_planted_into_the_history_of_a_run_is_found() {
                 let calm = "a_cluster_keeps_its_word_in_calm_weather";
                 scenario::pick(Some(calm), 1)?.play(world.clone()).await?;
                 let account = world.history.take();
-                assert_eq!(judge(&account), [""; 0]);
+                let testimony = Testimony::hear(&account)?;
+                assert_eq!(testimony.anomalies(), [""; 0]);
+                let history = testimony.history();
+                assert_eq!(jepsen::History::from_edn(&history.to_edn())?, *history);
+                assert_eq!(jepsen::History::from_json(&history.to_json())?, *history);
                 for (anomaly, plant) in PLANTED {
                     let mut planted = account.clone();
                     plant(&mut planted);
