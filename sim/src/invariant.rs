@@ -169,20 +169,29 @@ pub(crate) struct Step {
     pub(crate) of: PartitionId,
     pub(crate) before: Option<Decided>,
     pub(crate) after: Option<Decided>,
-    /// Whether one of those that were in sync or eligible is still active.
+    /// Whether one of those that were in sync or eligible still is, as far as is known: it may be
+    /// away, but nothing says that its log has suffered.
     has_heirs: bool,
 }
 
 impl Step {
-    /// What becomes of a partition on the way to an image.
+    /// What becomes of a partition on the way to an image. Those whom it means who come back with
+    /// it, or with entries up to it, aren't known to have what they had.
     pub(crate) fn new(
         of: PartitionId,
         before: Option<Decided>,
         after: Option<Decided>,
         image: &ClusterImage,
+        comes_back: impl Fn(BrokerId) -> bool,
     ) -> Self {
-        let heirs = before.iter().flat_map(|before| before.isr.iter().chain(&before.elr));
-        let has_heirs = heirs.into_iter().any(|heir| image.brokers().is_active(*heir));
+        let is_heir = |broker: &BrokerId| {
+            let directory = after.as_ref().and_then(|after| after.directory(*broker));
+            let registered = image.brokers().get(*broker);
+            !comes_back(*broker)
+                && registered.is_some_and(|known| known.has_online(directory.unwrap_or_default()))
+        };
+        let candidates = before.iter().flat_map(|before| before.isr.iter().chain(&before.elr));
+        let has_heirs = candidates.into_iter().any(is_heir);
         Self { of, before, after, has_heirs }
     }
 

@@ -56,6 +56,18 @@ mod tests {
     }
 
     #[test]
+    fn who_led_last_is_no_heir_while_one_who_is_eligible_is_only_away() {
+        let mut story = Story::new();
+        story.kill(2).decide(&[1, 3], None).fence(2);
+        story.decide_eligible(&[2], 1).decide(&[1], Some(1));
+        assert_eq!(story.violated(), Some("L7"));
+
+        let mut story = Story::new();
+        story.decide_last_known(1).decide(&[1], Some(1));
+        assert_eq!(story.violated(), None);
+    }
+
+    #[test]
     fn an_operator_may_ask_for_one() {
         let mut story = Story::new();
         story.decide(&[1], None).kill(1).request_unclean().decide(&[2], Some(2));

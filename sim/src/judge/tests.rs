@@ -188,11 +188,16 @@ const PLANTED: &[(&str, Plant)] = &[
     }),
 ];
 
-/// What producers sent that repeat nothing and ask all, in the order in which it was acknowledged.
+/// What producers sent that repeat nothing and ask all, where that promises something, in the order
+/// in which it was acknowledged.
 fn acknowledged(account: &Account) -> Vec<Bytes> {
     let sent = account.ops.iter().filter(|op| op.kind == Kind::Ok);
     let safe = sent.filter_map(|op| match &op.act {
-        Act::Send { value, care: SAFE, .. } => Some(value.clone()),
+        Act::Send { partition: Some(partition), value, care: SAFE, .. }
+            if account.pledge_of(&partition.topic) == Pledge::OfAll =>
+        {
+            Some(value.clone())
+        }
         _ => None,
     });
     safe.collect()

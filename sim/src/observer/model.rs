@@ -304,12 +304,17 @@ impl Model {
     fn steps(&self, records: &[MetadataRecord], image: &ClusterImage) -> Vec<Step> {
         let mut now: BTreeMap<PartitionId, Option<Decided>> = BTreeMap::new();
         let mut steps = Vec::new();
+        let comes_back = |broker| {
+            records.iter().any(|record| {
+                matches!(record, MetadataRecord::RegisterBroker(record) if record.broker_id == broker)
+            })
+        };
         let mut step = |of: PartitionId, change: &dyn Fn(Option<&Decided>) -> Option<Decided>| {
             let known = || self.partitions.get(&of).and_then(|known| known.decided.clone());
             let state = now.entry(of).or_insert_with(known);
             let after = change(state.as_ref());
             let before = std::mem::replace(state, after.clone());
-            steps.push(Step::new(of, before, after, image));
+            steps.push(Step::new(of, before, after, image, comes_back));
         };
         for record in records {
             match record {
@@ -337,18 +342,20 @@ impl Model {
     /// died over it.
     fn adopt(&mut self, image: &ClusterImage) {
         let mut steps = Vec::new();
+        let may_have_come_back = |broker: BrokerId| !image.brokers().is_active(broker);
         for topic in image.topics().iter() {
             for (index, decided) in topic.partitions() {
                 let of = PartitionId { topic: topic.id, partition: index };
                 let known = self.partitions.get(&of).and_then(|known| known.decided.clone());
-                steps.push(Step::new(of, known, Some(decided.clone()), image));
+                let after = Some(decided.clone());
+                steps.push(Step::new(of, known, after, image, may_have_come_back));
             }
         }
         let is_gone =
             |of: &&PartitionId| image.topics().partition(of.topic, of.partition).is_none();
         for of in self.partitions.keys().filter(is_gone) {
             let known = self.partitions[of].decided.clone();
-            steps.push(Step::new(*of, known, None, image));
+            steps.push(Step::new(*of, known, None, image, may_have_come_back));
         }
         steps.iter().filter(|step| step.before != step.after).for_each(|step| self.decided(step));
     }

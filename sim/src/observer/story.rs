@@ -158,8 +158,14 @@ impl Story {
 
     /// Nobody is in sync any more, and that broker led last.
     pub(crate) fn decide_last_known(&mut self, last: i32) -> &mut Self {
+        self.decide_eligible(&[], last)
+    }
+
+    /// Nobody is in sync any more, those are eligible, and that broker led last.
+    pub(crate) fn decide_eligible(&mut self, eligible: &[i32], last: i32) -> &mut Self {
         let change = PartitionChangeRecord {
             leader: Some(BrokerId(-1)),
+            elr: Some(brokers(eligible)),
             last_known_elr: Some(brokers(&[last])),
             ..self.change(&[])
         };
