@@ -12,5 +12,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::Q11,
     title: "A controller acts on what isn't committed",
     tier: Tier::A,
-    properties: &["L3", "M5", "M2"],
+    properties: &["L6", "L3", "M5", "M2"],
 };

@@ -13,5 +13,5 @@ pub(super) const EXHIBIT: Exhibit = Exhibit {
     bug: Bug::T4,
     title: "What is known of producers isn't rebuilt",
     tier: Tier::A,
-    properties: &["I1", "I2"],
+    properties: &["L12", "I1", "I2"],
 };
