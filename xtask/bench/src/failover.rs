@@ -74,10 +74,7 @@ impl Load {
 /// acknowledgement until every partition has acknowledged what was sent after its end. The
 /// partitions that others lead count too: they wait for the dead to leave the in-sync replicas.
 pub(crate) fn gap_of(cluster: &mut Cluster, load: &Load, victim: BrokerId) -> Result<Duration> {
-    let mut nodes = Vec::new();
-    for (id, address) in cluster.addresses() {
-        nodes.push((id, address, load.led_by(id, &mut Connection::open(address)?)?));
-    }
+    let nodes = who_leads(cluster, load)?;
     let pending = Mutex::new(load.partitions.clone());
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -112,6 +109,24 @@ pub(crate) fn gap_of(cluster: &mut Cluster, load: &Load, victim: BrokerId) -> Re
         let end = ends.into_iter().flatten().max().context("nobody acknowledged anything")?;
         Ok(end.saturating_duration_since(last_before))
     })
+}
+
+/// What each node knows that it leads, once that is all of it together: each hears of the topic in
+/// its own time.
+fn who_leads(cluster: &Cluster, load: &Load) -> Result<Vec<(BrokerId, SocketAddr, Vec<i32>)>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut nodes = Vec::new();
+        for (id, address) in cluster.addresses() {
+            nodes.push((id, address, load.led_by(id, &mut Connection::open(address)?)?));
+        }
+        let led: usize = nodes.iter().map(|(_, _, led)| led.len()).sum();
+        if led == load.partitions.len() {
+            return Ok(nodes);
+        }
+        ensure!(Instant::now() < deadline, "{led} of the partitions have leaders that know it");
+        thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// What came of a steady load.
