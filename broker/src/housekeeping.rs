@@ -12,7 +12,7 @@ use tokio::{
 };
 use tracing::error;
 
-use crate::{broker::Broker, directory_assignments, replication};
+use crate::{blocking, broker::Broker, directory_assignments, replication};
 
 /// How often `flush.ms` is looked at, at least: where `log.flush.scheduler.interval.ms` says more
 /// rarely or never, topics may still set it for themselves.
@@ -72,7 +72,7 @@ where
 fn blocking(chore: fn(&Broker)) -> impl Fn(Arc<Broker>) -> BoxFuture<'static, ()> {
     move |broker| {
         Box::pin(async move {
-            if tokio::task::spawn_blocking(move || chore(&broker)).await.is_err() {
+            if blocking::begin(move || chore(&broker)).await.is_err() {
                 error!("a bug in a chore: it's tried again");
             }
         })

@@ -4,6 +4,7 @@ mod active_controller;
 mod advertised_check;
 mod api;
 mod auto_creation;
+mod blocking;
 mod broker;
 pub mod cli;
 pub mod config;

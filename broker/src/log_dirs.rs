@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
 use crate::{
+    blocking,
     broker::Broker,
     partition::{self, Partition, Sight, State},
     witness::ReplicaId,
@@ -131,7 +132,7 @@ impl LogDirs {
         for openings in openings.chunks(at_once).map(<[Opening]>::to_vec) {
             let permit = Arc::clone(&free).acquire_owned().await.expect("never closed");
             let broker = Arc::clone(broker);
-            jobs.push(tokio::task::spawn_blocking(move || {
+            jobs.push(blocking::begin(move || {
                 let opened = broker.log_dirs.open_some(&broker, openings);
                 drop(permit);
                 opened
@@ -325,7 +326,7 @@ impl LogDirs {
             }
         }
         let handles = self.dirs.clone();
-        let closed = tokio::task::spawn_blocking(move || {
+        let closed = blocking::begin(move || {
             for (place, dir) in handles.iter().enumerate() {
                 let all_closed = !open.values().any(|log| *log == place);
                 if epoch < BrokerEpoch(0) || !(all_closed || dir.is_marked_clean()) {

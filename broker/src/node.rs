@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{error, info};
 
 use crate::{
-    Doors, Error,
+    Doors, Error, blocking,
     broker::Broker,
     config::{self, Address, BrokerConfig, Listener, Voter},
     housekeeping,
@@ -88,13 +88,12 @@ impl Node {
     pub async fn start(config: BrokerConfig, doors: Doors) -> Result<Self, Error> {
         let identity = {
             let (config, doors) = (config.clone(), doors.clone());
-            let established =
-                tokio::task::spawn_blocking(move || Identity::establish(&config, &doors));
+            let established = blocking::begin(move || Identity::establish(&config, &doors));
             established.await.expect("opening directories doesn't panic")?
         };
         let bound = Listeners::bind(&config, &doors).await?;
         let found = identity.log_dirs;
-        let log_dirs = tokio::task::spawn_blocking(move || LogDirs::new(found)).await;
+        let log_dirs = blocking::begin(move || LogDirs::new(found)).await;
         let log_dirs = log_dirs.expect("listing directories doesn't panic")?;
         let controller = match config.roles.controller {
             true => Some(start_controller(&config, &doors, &identity.cluster_id).await?),

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use crate::{
+    blocking,
     broker::Broker,
     directory_assignments::DirectoryAssignments,
     log_dirs::{Opening, Retry},
@@ -99,7 +100,7 @@ impl Partitions {
         if broker.image_index() < 0 {
             let (broker, image) = (Arc::clone(broker), Arc::clone(newer));
             let looked = move || broker.log_dirs.set_strays_aside(&broker, &image);
-            let looked = tokio::task::spawn_blocking(looked).await;
+            let looked = blocking::begin(looked).await;
             looked.expect("it compares names and calls the disk");
         }
         let delta = broker.image.load().delta(newer);

@@ -169,10 +169,9 @@ fn tests(stage: &mut Stage<'_>) -> Result<Outcome> {
 fn simulation_clippy(stage: &mut Stage<'_>) -> Result<Outcome> {
     let mut command = stage.cargo(World::Simulation, "clippy");
     command.args(["--quiet", "--package", "sim", "--all-targets"]);
-    // There tokio's clock is the standard library's, which the simulator takes over, and blocking
-    // is deprecated, which the simulator does inline. The other world is where these two say
-    // something.
-    command.args(["--", "-D", "warnings", "-A", "clippy::disallowed_methods", "-A", "deprecated"]);
+    // There tokio's clock is the standard library's, which the simulator takes over. The other world
+    // is where this says something.
+    command.args(["--", "-D", "warnings", "-A", "clippy::disallowed_methods"]);
     stage.build(&mut command)?;
     Ok(Outcome::Passed(String::new()))
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use crate::{partition::Partition, server::shutdown::Shutdown};
+use crate::{blocking, partition::Partition, server::shutdown::Shutdown};
 
 /// How long after a sync the checkpoint tells of it: what it doesn't tell of is read through at the
 /// next start, if this process is killed.
@@ -114,7 +114,7 @@ impl LogDirHandle {
             for partition in round.into_values() {
                 syncs.extend(partition.begin_sync().await);
             }
-            let done = tokio::task::spawn_blocking(move || {
+            let done = blocking::begin(move || {
                 syncs
                     .into_iter()
                     .map(|sync| {
@@ -133,7 +133,7 @@ impl LogDirHandle {
     /// Checkpoints on the blocking pool.
     pub(super) async fn checkpoint_on_pool(self: &Arc<Self>) {
         let dir = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || dir.checkpoint()).await;
+        let done = blocking::begin(move || dir.checkpoint()).await;
         done.expect("a checkpoint calls the disk and nothing else");
     }
 

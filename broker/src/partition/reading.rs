@@ -10,7 +10,7 @@ use replica::ReadUpTo;
 use storage::{FirstBatch, Slice};
 
 use super::{FetchWaiter, Follower, Partition};
-use crate::{fetch_session::Told, witness::Event};
+use crate::{blocking, fetch_session::Told, witness::Event};
 
 /// How far a reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Partition {
             Ok(None) => {}
             Err(fault) => return Err(self.read_fault(&fault, offset)),
         }
-        let read = tokio::task::spawn_blocking(move || slice.read()).await;
+        let read = blocking::begin(move || slice.read()).await;
         read.expect("reading doesn't panic").map_err(|fault| self.read_fault(&fault, offset))
     }
 
@@ -244,7 +244,7 @@ impl Partition {
                 (bounds, is_behind, search)
             };
             // Finding the record reads and decompresses batches.
-            let found = tokio::task::spawn_blocking(move || search.run()).await;
+            let found = blocking::begin(move || search.run()).await;
             match found.expect("searching doesn't panic") {
                 Ok(found) => {
                     let found = found.filter(|found| found.offset < bounds.up_to);

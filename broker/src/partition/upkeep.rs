@@ -14,6 +14,8 @@ use tracing::{error, info};
 
 use super::Partition;
 
+use crate::blocking;
+
 /// A sync that has begun. No other upkeep of the partition begins before it is finished.
 pub(crate) struct Sync {
     partition: Arc<Partition>,
@@ -128,7 +130,7 @@ impl Partition {
         let turn = Arc::clone(&self.upkeep).lock_owned().await;
         let partition = Arc::clone(self);
         // It has its turn until it's done, also if nobody waits for it any more.
-        let done = tokio::task::spawn_blocking(move || {
+        let done = blocking::begin(move || {
             let _turn = turn;
             work(&partition)
         });

@@ -90,6 +90,7 @@ impl AsyncRuntime for Runtime {
         runtime.expect("a runtime for a test").block_on(future)
     }
 
+    #[allow(deprecated, reason = "in the simulator alone, which does it at once")]
     async fn spawn_blocking<F, T>(work: F) -> Result<T, io::Error>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -27,9 +27,12 @@ use super::{
     turns::Stopping,
     watch::watch,
 };
-use crate::cli::{
-    Error, Process,
-    output::{Output, Table},
+use crate::{
+    blocking,
+    cli::{
+        Error, Process,
+        output::{Output, Table},
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -107,7 +110,7 @@ impl Codecs {
         let stopping = Stopping::default();
         let tried = Arc::new(AtomicUsize::new(0));
         let line = || format!("codec {} of {}", tried.load(Ordering::Relaxed) + 1, all().count());
-        let trials = tokio::task::spawn_blocking({
+        let trials = blocking::begin({
             let (stopping, tried) = (stopping.clone(), tried.clone());
             move || try_all(&batches, &tried, &stopping)
         });

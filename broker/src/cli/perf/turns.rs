@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::schedule::Schedule;
-use crate::cli::Error;
+use crate::{blocking, cli::Error};
 
 /// How long the thread may sleep before it looks whether it is still needed.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
@@ -69,7 +69,7 @@ impl Turns {
         stopping: Stopping,
     ) -> Self {
         let (turns, due) = mpsc::channel(UNHEARD_MAX);
-        tokio::task::spawn_blocking(move || keep_time(start, schedule, count, &stopping, &turns));
+        blocking::begin(move || keep_time(start, schedule, count, &stopping, &turns));
         Self::Scheduled { start, schedule, due }
     }
 

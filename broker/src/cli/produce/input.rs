@@ -14,7 +14,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::cli::Error;
+use crate::{blocking, cli::Error};
 
 /// How much is read at once.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -92,7 +92,7 @@ impl Input {
     /// Reads the input to its end, or to the first error.
     pub(super) fn read(self) -> Receiver<Result<Block, Error>> {
         let (blocks, received) = mpsc::channel(BLOCKS_AHEAD);
-        tokio::task::spawn_blocking(move || {
+        blocking::begin(move || {
             for source in &self.sources {
                 let read = match source {
                     Source::Standard => self.read_source(io::stdin().lock(), &blocks),
